@@ -1,0 +1,10 @@
+"""KHQR, Cambodia's national payment QR code, and the Bakong Open API behind it.
+
+This root is pure and light: payloads, their checks and their errors. What talks, draws or serves is imported by name:
+
+- `bakong_khqr.client.BakongClient` and `bakong_khqr.async_client.AsyncBakongClient`: the Bakong Open API;
+- `bakong_khqr.testing.BakongSimulator`: that API without a bank;
+- `bakong_khqr.images`: pictures (a `KHQR` loads it when asked for one).
+"""
+
+__version__ = "0.1.0"
