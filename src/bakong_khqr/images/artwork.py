@@ -1,0 +1,63 @@
+"""The pictures that a caller brings, read and checked: the icon at the centre of a symbol and the logo on a card.
+
+Only PNG is taken, and it is looked at before it is unpacked: the file may come from a merchant.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from io import BytesIO
+from pathlib import Path
+
+import attrs
+from PIL import Image, UnidentifiedImageError
+
+Artwork = str | os.PathLike[str] | bytes
+"""A PNG picture: the path of the file, or its bytes."""
+
+LARGEST_SIDE = 4096
+"""Pixels. Far more than a card can show, and little enough to unpack in memory (64 MB)."""
+
+
+@attrs.frozen
+class Picture:
+    """A caller's picture: as it came, for SVG, and as pixels with transparency, for PNG."""
+
+    png: bytes
+    image: Image.Image
+
+    @property
+    def data_uri(self) -> str:
+        """The picture as a `data:` URI."""
+        return "data:image/png;base64," + base64.b64encode(self.png).decode()
+
+    def fitted(self, width: int, height: int) -> Image.Image:
+        """Return the picture at the largest size, in pixels, that keeps its proportions within this box."""
+        scale = min(width / self.image.width, height / self.image.height)
+        size = (max(1, round(self.image.width * scale)), max(1, round(self.image.height * scale)))
+        return self.image.resize(size, Image.Resampling.LANCZOS)
+
+
+def read(artwork: Artwork, *, field: str) -> Picture:
+    """Read a PNG picture. `field` is the argument it was given for, which the errors name.
+
+    Raises `OSError` where a file can't be read, `TypeError` for anything but a path or bytes, and `ValueError` for a
+    picture that isn't a PNG, is damaged, or is over 4096 pixels wide or high.
+    """
+    if isinstance(artwork, bytes):
+        png = artwork
+    elif isinstance(artwork, str | os.PathLike):
+        png = Path(artwork).read_bytes()
+    else:
+        raise TypeError(f"{field}: expected the path or the bytes of a PNG, got {type(artwork).__name__}")
+    try:
+        with Image.open(BytesIO(png), formats=["PNG"]) as opened:
+            width, height = opened.size
+            if max(width, height) > LARGEST_SIDE:
+                raise ValueError(f"{field}: the picture is {width} x {height} pixels; a side may have {LARGEST_SIDE}")
+            return Picture(png, opened.convert("RGBA"))
+    except UnidentifiedImageError as error:
+        raise ValueError(f"{field}: this is not a PNG picture ({len(png)} bytes)") from error
+    except (OSError, SyntaxError) as error:  # how Pillow reports a damaged PNG
+        raise ValueError(f"{field}: the PNG picture is damaged: {error}") from error

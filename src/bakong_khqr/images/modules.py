@@ -1,0 +1,54 @@
+"""The modules of a QR symbol: the square of dark and light cells that a payload becomes. Nothing is drawn here.
+
+The symbol itself is made by the `qrcode` library; what is ours is which symbol a KHQR should be (ISO/IEC 18004).
+"""
+
+from __future__ import annotations
+
+from typing import Literal, cast, get_args
+
+from qrcode import constants
+from qrcode.exceptions import DataOverflowError
+from qrcode.main import QRCode
+
+ErrorCorrection = Literal["L", "M", "Q", "H"]
+"""How much of a damaged symbol can be restored: about 7, 15, 25 or 30 per cent. More of it makes the modules smaller."""
+
+Modules = list[list[bool]]
+"""The rows of a symbol from the top, dark cells true, without the quiet zone: 21 to 177 a side."""
+
+_LEVELS = {
+    "L": constants.ERROR_CORRECT_L,
+    "M": constants.ERROR_CORRECT_M,
+    "Q": constants.ERROR_CORRECT_Q,
+    "H": constants.ERROR_CORRECT_H,
+}
+
+
+def modules(payload: str, *, error_correction: ErrorCorrection = "M") -> Modules:
+    """Return the modules of the smallest symbol that holds `payload` in UTF-8 at this level of error correction.
+
+    The level is kept as asked, never raised to fill the symbol: a KHQR is shown at a fixed size, where larger modules
+    are read from further away than a stronger code. Raises `TypeError` for a payload that isn't text, `ValueError` for
+    one that is empty, holds a lone surrogate or is too long for any symbol, and for an unknown level.
+    """
+    if not isinstance(payload, str):
+        raise TypeError(f"payload: expected the text of a code (str), got {type(payload).__name__}")
+    if not payload:
+        raise ValueError("payload: it is empty, so there is nothing to draw")
+    if error_correction not in _LEVELS:
+        raise ValueError(f"error_correction: {error_correction!r} is none of {', '.join(get_args(ErrorCorrection))}")
+    try:
+        text = payload.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"payload: the character at offset {error.start} can't be written in UTF-8") from error
+
+    symbol = QRCode(error_correction=_LEVELS[error_correction], border=0)
+    symbol.add_data(text)
+    try:
+        symbol.make()
+    except DataOverflowError as error:
+        raise ValueError(
+            f"payload: {len(text)} bytes are more than a QR symbol with error correction {error_correction} holds"
+        ) from error
+    return cast("Modules", symbol.modules)
