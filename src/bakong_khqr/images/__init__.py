@@ -1,10 +1,15 @@
 """Pictures of a payload. A room that knows the payload's text and plain words, and nothing of what they mean.
 
-`symbol.py` draws the plain QR symbol; `modules.py` computes it; `icon.py` and `artwork.py` take in the caller's own pictures.
+- `symbol.py` draws the plain QR symbol, whose cells `modules.py` computes with the `mask.py` that suits them;
+- `card_painting.py` draws the KHQR card that `card.py` lays out, `typesetting.py` shapes and fits its texts, `lettering.py`
+  draws them;
+- `icon.py` and `artwork.py` take in the pictures that a caller brings.
 """
 
 from bakong_khqr.images.artwork import Artwork
+from bakong_khqr.images.card_painting import card_png, card_svg
 from bakong_khqr.images.modules import ErrorCorrection
 from bakong_khqr.images.symbol import data_uri, png, svg, terminal
+from bakong_khqr.images.typesetting import FontFile
 
-__all__ = ["Artwork", "ErrorCorrection", "data_uri", "png", "svg", "terminal"]
+__all__ = ["Artwork", "ErrorCorrection", "FontFile", "card_png", "card_svg", "data_uri", "png", "svg", "terminal"]

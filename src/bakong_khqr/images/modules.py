@@ -11,6 +11,8 @@ from qrcode import constants
 from qrcode.exceptions import DataOverflowError
 from qrcode.main import QRCode
 
+from bakong_khqr.images.mask import best_mask
+
 ErrorCorrection = Literal["L", "M", "Q", "H"]
 """How much of a damaged symbol can be restored: about 7, 15, 25 or 30 per cent. More of it makes the modules smaller."""
 
@@ -46,7 +48,8 @@ def modules(payload: str, *, error_correction: ErrorCorrection = "M") -> Modules
     symbol = QRCode(error_correction=_LEVELS[error_correction], border=0)
     symbol.add_data(text)
     try:
-        symbol.make()
+        symbol.mask_pattern = best_mask(symbol)
+        symbol.make(fit=False)
     except DataOverflowError as error:
         raise ValueError(
             f"payload: {len(text)} bytes are more than a QR symbol with error correction {error_correction} holds"

@@ -1,0 +1,182 @@
+"""The KHQR card, laid out: what stands where, in pixels. Nothing is drawn here.
+
+The proportions are those on which independent implementations of the national bank's card agree: 20 wide to 29 high, a
+red header of 12 per cent of the height with a folded corner, the receiver's name at 3 per cent, the amount in bold at 6.5,
+a dashed line, and the symbol with 10 per cent of the height on either side and 8 above and below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+
+import attrs
+
+from bakong_khqr.images.modules import Modules, modules
+from bakong_khqr.images.typesetting import Font, FontFile, Line, PlacedLine, fit_line, fit_name, fonts_for, shape
+
+RED = "#E1232E"
+BLACK = "#000000"
+WHITE = "#FFFFFF"
+GREY = "#B0B0B0"
+
+LEAST_WIDTH = 400
+LEAST_WIDTH_WITH_ALTERNATE_NAME = 600
+"""Pixels. Below them, codes on blurred small cards stop being read; a second name makes the code larger by a third."""
+LARGEST_WIDTH = 5_000
+LEAST_MODULE = 3
+"""Pixels a module: with less, a phone's camera can't tell the cells apart."""
+
+HEADER = 0.12
+FOLD = 0.055
+NAME = 0.03
+AMOUNT = 0.065
+CURRENCY = 0.03
+SIDE_MARGIN = 0.10
+SYMBOL_MARGIN = 0.08
+GAP = 0.012
+"""Between the amount and the currency behind it."""
+WORDMARK = 0.45
+"""The plain "KHQR" and the logo's height, as a share of the header's."""
+LOGO_WIDTH = 0.6
+"""The most of the card's width that a logo takes."""
+CAPITAL = 0.705
+"""The height of a capital letter of Nunito Sans, in ems."""
+LEADING = 1.45
+"""A line's height in ems, room for Khmer's subscripts and stacked vowels included."""
+BASELINE = 1.03
+"""From a line's top to its baseline, in ems."""
+
+
+Row = list[tuple[Line, float]]
+"""Texts side by side on one baseline, each with its size in pixels."""
+
+
+@attrs.frozen(kw_only=True)
+class CardLayout:
+    """Where everything on a card stands, in pixels from its top left corner."""
+
+    width: int
+    height: int
+    header: int
+    fold: int
+    logo_box: tuple[int, int]
+    divider: int
+    dash: int
+    stroke: int
+    wordmark: PlacedLine
+    lines: tuple[PlacedLine, ...]
+    symbol: Modules
+    module: int
+    symbol_left: int
+    symbol_top: int
+
+    @property
+    def symbol_side(self) -> int:
+        """The symbol's width, its quiet zone left out."""
+        return len(self.symbol) * self.module
+
+    @property
+    def symbol_centre(self) -> tuple[float, float]:
+        """The middle of the symbol."""
+        return self.symbol_left + self.symbol_side / 2, self.symbol_top + self.symbol_side / 2
+
+
+def lay_out(
+    payload: str,
+    *,
+    merchant_name: str,
+    merchant_name_alternate: str | None,
+    amount_text: str | None,
+    currency: str,
+    width: int,
+    fonts: Sequence[FontFile],
+) -> CardLayout:
+    """Lay out a card. Arguments and errors are those of `card_png`."""
+    symbol = modules(payload)
+    _check_width(width, len(symbol), merchant_name_alternate)
+    height = round(width * 29 / 20)
+    header, margin = round(height * HEADER), round(height * SIDE_MARGIN)
+    box = width - 2 * margin
+    symbol_box_top = height - round(height * SYMBOL_MARGIN) - box
+    divider = symbol_box_top - round(height * SYMBOL_MARGIN)
+    module = box // len(symbol)
+    inset = (box - module * len(symbol)) // 2
+
+    regular, bold = fonts_for("regular", fonts), fonts_for("bold", fonts)
+    names = [("merchant_name", merchant_name), ("merchant_name_alternate", merchant_name_alternate)]
+    rows: list[Row] = []
+    for field, name in names:
+        if name is not None:
+            lines, size = fit_name(name, regular, size=height * NAME, width=box, field=field)
+            rows += [[(line, size)] for line in lines]
+    rows.append(_amount(amount_text, currency, regular, bold, height, box))
+
+    return CardLayout(
+        width=width,
+        height=height,
+        header=header,
+        fold=round(height * FOLD),
+        logo_box=(round(width * LOGO_WIDTH), round(header * WORDMARK)),
+        divider=divider,
+        dash=max(2, round(width / 100)),
+        stroke=max(1, round(width / 300)),
+        wordmark=_wordmark(bold, width, header),
+        lines=_stacked(rows, height * GAP, margin, header, divider),
+        symbol=symbol,
+        module=module,
+        symbol_left=margin + inset,
+        symbol_top=symbol_box_top + inset,
+    )
+
+
+def _check_width(width: int, modules_a_side: int, merchant_name_alternate: str | None) -> None:
+    if not isinstance(width, int) or isinstance(width, bool):
+        raise TypeError(f"width: expected a whole number of pixels (int), got {type(width).__name__}")
+    # The symbol's box is what the side margins, a share of the height, leave of the width.
+    box_share = 1 - 2 * SIDE_MARGIN * 29 / 20
+    least = max(
+        LEAST_WIDTH if merchant_name_alternate is None else LEAST_WIDTH_WITH_ALTERNATE_NAME,
+        ceil((LEAST_MODULE * modules_a_side + 1) / box_share),  # 1 pixel for what rounding takes away
+    )
+    if width < least:
+        raise ValueError(
+            f"width: {width} pixels are too narrow for this payload's symbol of {modules_a_side} x {modules_a_side} "
+            f"modules to be read by a phone; the least is {least}"
+        )
+    if width > LARGEST_WIDTH:
+        raise ValueError(f"width: {width} pixels; the most is {LARGEST_WIDTH}")
+
+
+def _amount(
+    amount_text: str | None, currency: str, regular: Sequence[Font], bold: Sequence[Font], height: int, box: int
+) -> Row:
+    """The amount and, smaller behind it, the currency; the currency alone where the payer chooses the amount."""
+    word, size = fit_line(currency, regular, size=height * CURRENCY, width=box / 4, field="currency")
+    if amount_text is None:
+        return [(word, size)]
+    rest = box - word.width * size - height * GAP
+    return [fit_line(amount_text, bold, size=height * AMOUNT, width=rest, field="amount_text"), (word, size)]
+
+
+def _stacked(rows: Sequence[Row], gap: float, left: int, top: int, bottom: int) -> tuple[PlacedLine, ...]:
+    """Stack the rows in the middle between `top` and `bottom`; all get smaller where they would not fit."""
+    heights = [max(size for _, size in row) * LEADING for row in rows]
+    shrink = min(1.0, (bottom - top) / sum(heights))
+    y = top + (bottom - top - sum(heights) * shrink) / 2
+    placed: list[PlacedLine] = []
+    for row, row_height in zip(rows, heights, strict=True):
+        x = float(left)
+        baseline = y + row_height * shrink * BASELINE / LEADING
+        for line, size in row:
+            placed.append(PlacedLine(line, x, baseline, size * shrink, BLACK))
+            x += line.width * size * shrink + gap * shrink
+        y += row_height * shrink
+    return tuple(placed)
+
+
+def _wordmark(bold: Sequence[Font], width: int, header: int) -> PlacedLine:
+    """Plain "KHQR" in the middle of the header, for a card without a logo."""
+    line = shape("KHQR", bold, field="wordmark")
+    size = header * WORDMARK
+    return PlacedLine(line, (width - line.width * size) / 2, header / 2 + size * CAPITAL / 2, size, WHITE)

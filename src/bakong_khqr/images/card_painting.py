@@ -1,0 +1,126 @@
+"""The KHQR card, drawn from its layout: as PNG and as SVG. Text becomes outlines in both, so no viewer needs a font."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+from xml.sax.saxutils import escape
+
+from PIL import Image, ImageDraw
+
+from bakong_khqr.images.artwork import Artwork, read
+from bakong_khqr.images.card import GREY, RED, WHITE, lay_out
+from bakong_khqr.images.icon import ICON_SIZE, paste_icon, svg_icon
+from bakong_khqr.images.lettering import draw, svg_path
+from bakong_khqr.images.symbol import outline, raster
+from bakong_khqr.images.typesetting import FontFile
+
+COMPRESS_LEVEL = 6
+
+
+def card_png(
+    payload: str,
+    *,
+    merchant_name: str,
+    merchant_name_alternate: str | None = None,
+    amount_text: str | None = None,
+    currency: str,
+    width: int = 600,
+    logo: Artwork | None = None,
+    icon: Artwork | None = None,
+    fonts: Sequence[FontFile] = (),
+) -> bytes:
+    """Return the KHQR card of a payload as a PNG file, `width` pixels wide and 29/20 of that high.
+
+    `merchant_name_alternate` is a second name in another language. `amount_text` is the amount as people write it
+    (`"$ 2.50"`, `"៛ 10,000"`), None where the payer chooses it; `currency` stands small behind it. `logo` takes the
+    place of the plain word "KHQR" in the header and `icon` goes to the centre of the symbol, 0.18 of its width: each the path
+    or the bytes of a PNG. The bank's own are not part of this package. `fonts` are the paths or bytes of further
+    TrueType or OpenType fonts, for characters that are neither Latin nor Khmer. Names that are too long get smaller,
+    then take two lines.
+
+    The symbol has error correction M and whole pixels a module. Raises `TypeError` and `ValueError` that name the argument:
+    a width under 400 (600 with a second name, more where the payload makes the modules smaller than 3 pixels), a text that
+    doesn't fit, a character that no font has, a picture that isn't a PNG; and `OSError` where a file can't be read.
+    """
+    card = lay_out(
+        payload,
+        merchant_name=merchant_name,
+        merchant_name_alternate=merchant_name_alternate,
+        amount_text=amount_text,
+        currency=currency,
+        width=width,
+        fonts=fonts,
+    )
+    image = Image.new("RGB", (card.width, card.height), WHITE)
+    pencil = ImageDraw.Draw(image)
+    pencil.rectangle((0, 0, card.width, card.header - 1), fill=RED)
+    image.paste(RED, (card.width - card.fold, card.header), _fold(card.fold))
+    for start in range(0, card.width, 2 * card.dash):
+        pencil.rectangle((start, card.divider, start + card.dash - 1, card.divider + card.stroke - 1), fill=GREY)
+    if logo is not None:
+        picture = read(logo, field="logo").fitted(*card.logo_box)
+        image.paste(picture, ((card.width - picture.width) // 2, (card.header - picture.height) // 2), picture)
+    for line in card.lines if logo is not None else (card.wordmark, *card.lines):
+        draw(image, line)
+    image.paste(raster(card.symbol, card.module), (card.symbol_left, card.symbol_top))
+    if icon is not None:
+        paste_icon(image, icon, card.symbol_centre, card.symbol_side * ICON_SIZE)
+    file = BytesIO()
+    image.save(file, "PNG", compress_level=COMPRESS_LEVEL)
+    return file.getvalue()
+
+
+def _fold(side: int) -> Image.Image:
+    """The folded corner as a mask: the triangle's right angle is at the top right, its long edge smooth."""
+    fine = Image.new("L", (side * 4, side * 4))
+    ImageDraw.Draw(fine).polygon([(0, 0), (side * 4, 0), (side * 4, side * 4)], fill=255)
+    return fine.resize((side, side), Image.Resampling.BOX)
+
+
+def card_svg(
+    payload: str,
+    *,
+    merchant_name: str,
+    merchant_name_alternate: str | None = None,
+    amount_text: str | None = None,
+    currency: str,
+    width: int = 600,
+    logo: Artwork | None = None,
+    icon: Artwork | None = None,
+    fonts: Sequence[FontFile] = (),
+) -> str:
+    """Return the KHQR card of a payload as an SVG document. Arguments and errors are those of `card_png`.
+
+    The texts are outlines, so they look the same where the fonts are missing; the merchant's name is also the title.
+    """
+    card = lay_out(
+        payload,
+        merchant_name=merchant_name,
+        merchant_name_alternate=merchant_name_alternate,
+        amount_text=amount_text,
+        currency=currency,
+        width=width,
+        fonts=fonts,
+    )
+    right, fold = card.width, card.fold
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{card.width}" height="{card.height}" '
+        f'viewBox="0 0 {card.width} {card.height}" role="img"><title>KHQR: {escape(merchant_name)}</title>',
+        f'<rect width="{card.width}" height="{card.height}" fill="{WHITE}"/>',
+        f'<path fill="{RED}" d="M0 0H{right}V{card.header + fold}L{right - fold} {card.header}H0z"/>',
+        f'<path stroke="{GREY}" stroke-width="{card.stroke}" stroke-dasharray="{card.dash}" '
+        f'd="M0 {card.divider + card.stroke / 2:g}H{right}"/>',
+    ]
+    if logo is not None:
+        wide, high = card.logo_box
+        parts.append(
+            f'<image x="{(card.width - wide) / 2:g}" y="{(card.header - high) / 2:g}" width="{wide}" height="{high}" '
+            f'href="{read(logo, field="logo").data_uri}"/>'
+        )
+    parts += [svg_path(line) for line in (card.lines if logo is not None else (card.wordmark, *card.lines))]
+    symbol = outline(card.symbol, card.symbol_left, card.symbol_top, card.module)
+    parts.append(f'<path shape-rendering="crispEdges" d="{symbol}"/>')
+    if icon is not None:
+        parts.append(svg_icon(icon, card.symbol_centre, card.symbol_side * ICON_SIZE))
+    return "".join((*parts, "</svg>\n"))
