@@ -33,7 +33,7 @@ def editable(session: nox.Session, *groups: str) -> None:
 
 
 def build_wheels(session: nox.Session) -> dict[str, Path]:
-    """Build both sdists and from them both wheels into dist/, unless nothing changed since; the wheels by package name."""
+    """The wheels by package name, built by way of their sdists into dist/, unless nothing changed since."""
     sources = [p for p in (ROOT / "src").rglob("*") if p.is_file() and "__pycache__" not in p.parts]
     changed_at = max(p.stat().st_mtime for p in (*sources, ROOT / "pyproject.toml", ROOT / "README.md"))
     if not DIST.exists() or min((p.stat().st_mtime for p in DIST.iterdir()), default=0) < changed_at:

@@ -1,0 +1,1 @@
+"""The command line `bakong-service`, one file a noun; `app.py` lists the commands."""

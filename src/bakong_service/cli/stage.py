@@ -1,0 +1,207 @@
+"""A stage on this machine: Bakong's simulator and the service as real processes, and a receiver of webhooks.
+
+The demo plays on it, and so do the end-to-end tests. Everything listens on free loopback ports and keeps its files in
+one folder.
+"""
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from attrs import Factory, define, field
+
+from bakong_service import webhooks
+
+_START_SECONDS = 20.0
+_STOP_SECONDS = 12.0
+_LOOK_SECONDS = 0.05
+
+
+class StageFailed(Exception):  # noqa: N818 - what happened
+    """A process didn't start or died; the message ends with the last lines it wrote."""
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@define
+class Actor:
+    """A process of the stage, with its log beside it."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    url: str
+    log: Path
+
+    def wait_until_ready(self, path: str) -> None:
+        """Ask until the process answers. Raises `StageFailed` where it died or takes longer than 20 s."""
+        ends_at = time.monotonic() + _START_SECONDS
+        while time.monotonic() < ends_at:
+            if self.process.poll() is not None:
+                raise StageFailed(f"{self.name} ended with {self.process.returncode}:\n{self.last_lines()}")
+            try:
+                if httpx.get(self.url + path, timeout=2, trust_env=False).is_success:
+                    return
+            except httpx.TransportError:
+                pass  # not listening yet
+            time.sleep(_LOOK_SECONDS)
+        raise StageFailed(f"{self.name} isn't ready after {_START_SECONDS:.0f} s:\n{self.last_lines()}")
+
+    def last_lines(self, count: int = 15) -> str:
+        """What the process wrote last."""
+        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
+
+    def stop(self) -> None:
+        """Ask the process to stop; after 12 s end it."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def kill(self) -> None:
+        """End the process at once, as a power cut would (SIGKILL)."""
+        self.process.kill()
+        self.process.wait()
+
+
+@define
+class Receiver:
+    """A main backend's webhook endpoint: verifies each delivery and keeps what it verified, in order of arrival."""
+
+    secret: str
+    server: ThreadingHTTPServer = field(init=False)
+    events: list[dict[str, Any]] = Factory(list)
+    refused: list[str] = Factory(list)
+    failures_to_come: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(receiver.take(body, dict(self.headers)))
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """The timeline tells what came; no line a request."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), name="receiver", daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        """Where deliveries go."""
+        return f"http://127.0.0.1:{self.server.server_port}/webhooks"
+
+    def take(self, body: bytes, headers: Mapping[str, str]) -> int:
+        """Verify a delivery and keep its event; the HTTP status to answer."""
+        if self.failures_to_come:
+            self.failures_to_come -= 1
+            return 503
+        try:
+            self.events.append(webhooks.verify(body, headers, self.secret))
+        except webhooks.InvalidSignature as error:
+            self.refused.append(str(error))
+            return 401
+        return 204
+
+    def close(self) -> None:
+        """Stop listening."""
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@define
+class Stage:
+    """The three of them, started one by one. Leaving the `with` stops all."""
+
+    folder: Path
+    api_key: str = Factory(lambda: secrets.token_urlsafe(32))
+    webhook_secret: str = Factory(lambda: secrets.token_urlsafe(32))
+    simulator: Actor | None = None
+    services: list[Actor] = Factory(list)
+    receiver: Receiver = field(init=False)
+    _encryption_key: str = Factory(lambda: secrets.token_hex(16))
+    _pepper: str = Factory(lambda: secrets.token_urlsafe(32))
+
+    def __attrs_post_init__(self) -> None:
+        self.receiver = Receiver(self.webhook_secret)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for actor in (*self.services, self.simulator):
+            if actor is not None:
+                actor.stop()
+        self.receiver.close()
+
+    def start_simulator(self, *arguments: str) -> Actor:
+        """`khqr simulate` on a free port."""
+        port = free_port()
+        command = ["bakong_khqr.cli", "simulate", "--port", str(port), *arguments]
+        self.simulator = self._start("the simulator", command, port, {})
+        self.simulator.wait_until_ready("/_simulator/state")
+        return self.simulator
+
+    def start_service(self, *arguments: str, **settings: str) -> Actor:
+        """`bakong-service serve` on a free port, in test mode; `settings` win over the stage's own."""
+        port = free_port()
+        command = ["bakong_service.cli", *(arguments or ("serve",))]
+        name = "the service" if not self.services else f"service {len(self.services) + 1}"
+        actor = self._start(name, command, port, {**self.settings(port), **settings})
+        self.services.append(actor)
+        actor.wait_until_ready("/health/ready")
+        return actor
+
+    def settings(self, port: int) -> dict[str, str]:
+        """The service's settings on this stage."""
+        return {
+            "MODE": "test",
+            "HOST": "127.0.0.1",
+            "PORT": str(port),
+            "DATABASE_URL": f"sqlite:///{self.folder / 'payments.db'}",
+            "BAKONG_BASE_URL": self.simulator.url if self.simulator else "http://127.0.0.1:9",
+            "BAKONG_DEVELOPER_TOKEN": "simulator",
+            "BAKONG_MERCHANT_ID": "medicine@demo",
+            "MERCHANT_NAME": "Medicine Reminder",
+            "MAIN_BACKEND_API_KEY": self.api_key,
+            "KEY_PEPPER": self._pepper,
+            "ENCRYPTION_KEY": self._encryption_key,
+            "WEBHOOK_URL": self.receiver.url,
+            "WEBHOOK_SECRET": self.webhook_secret,
+            "WEBHOOK_PRIVATE_NETWORKS": "127.0.0.0/8",
+        }
+
+    def _start(self, name: str, command: list[str], port: int, settings: Mapping[str, str]) -> Actor:
+        log = self.folder / f"{name.removeprefix('the ').replace(' ', '-')}.log"
+        with log.open("ab") as output:
+            process = subprocess.Popen(  # noqa: S603 - our own modules
+                [sys.executable, "-m", *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **settings},
+            )
+        return Actor(name, process, f"http://127.0.0.1:{port}", log)
