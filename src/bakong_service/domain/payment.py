@@ -54,6 +54,7 @@ class Payment:
     plan: str | None
     plan_version: int | None
     subscription_id: int | None
+    subscription: str | None  # the subscription's reference
     quote: dict[str, Any] | None
     description: str | None
     metadata: dict[str, str] | None
@@ -79,3 +80,14 @@ class Payment:
     no_answers: int
     hint_at: datetime | None
     viewed_at: datetime | None
+
+
+@frozen(kw_only=True)
+class NewPayment:
+    """What a caller asks for: a plan for a user, or an amount. A plan's price wins: an amount beside it must equal it."""
+
+    user_id: str | None = None
+    plan: str | None = None
+    amount: Money | None = None
+    description: str | None = None
+    metadata: dict[str, str] | None = None
