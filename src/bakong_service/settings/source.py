@@ -1,0 +1,56 @@
+"""Where a setting's text comes from: the environment, or for a secret the file that `NAME_FILE` names."""
+
+import stat
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from attrs import frozen
+
+_ORCHESTRATOR = Path("/run/secrets")  # a tmpfs of this container alone, which Docker fills world-readable
+
+
+@frozen
+class Problem:
+    """What is wrong with one setting."""
+
+    name: str  # "QR_LIFE"
+    value: str | None  # what it was; None for a secret, and for one that isn't set
+    rule: str  # what it may be
+
+    def __str__(self) -> str:
+        was = "" if self.value is None else f" is {self.value!r}:"
+        return f"{self.name}{was} {self.rule}"
+
+
+class SettingsError(Exception):
+    """The settings don't allow a start. Names every wrong one at once; `problems` holds them."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+def text_of(environ: Mapping[str, str], name: str, *, secret: bool) -> str | None:
+    """The setting's text without surrounding space; None where it isn't set or empty. Raises `ValueError` with the rule
+    that its file breaks."""
+    text = environ.get(name, "").strip() or None
+    file = environ.get(f"{name}_FILE", "").strip() if secret else ""
+    if not file:
+        return text
+    if text is not None:
+        raise ValueError(f"is set twice: by itself and by {name}_FILE; keep one")
+    return _from_file(Path(file), name)
+
+
+def _from_file(path: Path, name: str) -> str:
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{name}_FILE names {path}, which can't be read: {error}") from error
+    if sys.platform != "win32" and mode & (stat.S_IROTH | stat.S_IWOTH) and not path.is_relative_to(_ORCHESTRATOR):
+        raise ValueError(f"{name}_FILE names {path}, which everybody on this machine may read: chmod 600 it")
+    if not text:
+        raise ValueError(f"{name}_FILE names {path}, which is empty")
+    return text
