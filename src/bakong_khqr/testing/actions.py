@@ -1,0 +1,252 @@
+"""What can be done to a simulator from outside, by name with members in JSON: over HTTP, and as a scenario's steps.
+
+An action checks its members before it does anything: `ValueError` begins with the member that is wrong.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from bakong_khqr.testing.faults import Fault, FaultKind
+from bakong_khqr.testing.payer import as_amount
+from bakong_khqr.testing.payments import SimulatedPayment
+
+if TYPE_CHECKING:
+    from bakong_khqr.testing.simulator import BakongSimulator
+
+Members = Mapping[str, Callable[[str, Any], Any]]
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{name}: {value!r} isn't a text, or is empty")
+    return value
+
+
+def _text_or_null(name: str, value: Any) -> str | None:
+    return None if value is None else _text(name, value)
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{name}: {value!r} is neither true nor false")  # noqa: TRY004 - refusals alike
+    return value
+
+
+def _whole(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 10**15:
+        raise ValueError(f"{name}: {value!r} isn't a whole number")
+    return value
+
+
+def _whole_or_null(name: str, value: Any) -> int | None:
+    return None if value is None else _whole(name, value)
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or not -(10**9) < value < 10**9:
+        raise ValueError(f"{name}: {value!s} isn't a number of seconds between -1e9 and 1e9")
+    return float(value)
+
+
+def _seconds(name: str, value: Any) -> timedelta:
+    return timedelta(seconds=_number(name, value))
+
+
+def _amount(_: str, value: Any) -> Decimal:
+    try:
+        return as_amount(value)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+
+
+def _read(body: Any, members: Members) -> dict[str, Any]:
+    """The members as their checks give them; an unknown one is refused."""
+    if not isinstance(body, Mapping):
+        raise ValueError(f"body: isn't a JSON object with {_listed(members)}")  # noqa: TRY004 - all refusals alike
+    for name in body:
+        if name not in members:
+            raise ValueError(f"{name}: isn't a member here; there is {_listed(members)}")
+    return {name: members[name](name, value) for name, value in body.items()}
+
+
+def _listed(names: Mapping[str, Any]) -> str:
+    return ", ".join(names)
+
+
+_PAYMENT: Final[Members] = {
+    "qr": _text,
+    "md5": _text,
+    "amount": _amount,
+    "currency": _text,
+    "to_account_id": _text,
+    "from_account_id": _text,
+    "created_at_ms": _whole,
+    "visible_after_seconds": _seconds,
+    "external_ref": _text,
+    "instruction_ref": _text,
+    "description": _text,
+    "tracking_status": _text,
+    "receiver_bank": _text,
+    "receiver_bank_account": _text,
+}
+
+
+def _record(bakong: "BakongSimulator", body: Any, *, failed: bool) -> dict[str, Any]:
+    given = {name: value for name, value in body.items() if value is not None} if isinstance(body, Mapping) else body
+    details = _read(given, _PAYMENT)
+    if ("qr" in details) == ("md5" in details):
+        raise ValueError("qr: exactly one of qr and md5 is needed")
+    code = details.pop("qr", None) or details.pop("md5")
+    if "visible_after_seconds" in details:
+        details["visible_after"] = details.pop("visible_after_seconds")
+    return payment_view(bakong.pay(code, failed=failed, **details))
+
+
+def _pay(bakong: "BakongSimulator", body: Any) -> dict[str, Any]:
+    return _record(bakong, body, failed=False)
+
+
+def _fail(bakong: "BakongSimulator", body: Any) -> dict[str, Any]:
+    return _record(bakong, body, failed=True)
+
+
+def _scan(bakong: "BakongSimulator", body: Any) -> dict[str, Any]:
+    details = _read(body, {"qr": _text})
+    if "qr" not in details:
+        raise ValueError("qr: is needed")
+    code = attrs.asdict(bakong.remember(details["qr"]))
+    return code | {"amount": None if code["amount"] is None else format(code["amount"], "f")}
+
+
+_FAULT: Final[Members] = {
+    "kind": _text,
+    "times": _whole_or_null,
+    "skip": _whole,
+    "endpoint": _text,
+    "takes_effect": _flag,
+    "status": _whole,
+    "empty": _flag,
+    "html": _flag,
+    "error_code": _whole,
+    "message": _text,
+    "retry_after_seconds": _whole,
+    "seconds": _number,
+    "size_bytes": _whole,
+    "body": _text,
+    "content_type": _text,
+}
+
+
+def _faults(bakong: "BakongSimulator", body: Any) -> dict[str, Any]:
+    details = _read(body, _FAULT)
+    if details.get("kind") not in set(FaultKind):
+        raise ValueError(f"kind: {details.get('kind')!r} isn't one of {', '.join(FaultKind)}")
+    return fault_view(bakong.inject(**details))
+
+
+def _clear_faults(bakong: "BakongSimulator", body: Any) -> dict[str, Any]:
+    _read(body, {})
+    bakong.faults.clear()
+    return {}
+
+
+def _switches(bakong: "BakongSimulator", body: Any) -> dict[str, Any]:
+    if not isinstance(body, Mapping):
+        raise ValueError("body: isn't a JSON object with switches and their values")  # noqa: TRY004 - refusals alike
+    try:
+        bakong.configure(**body)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+    return attrs.asdict(bakong.switches)
+
+
+def _clock(bakong: "BakongSimulator", body: Any) -> dict[str, Any]:
+    details = _read(body, {"now_ms": _whole, "offset_seconds": _seconds, "advance_seconds": _seconds})
+    if len(details) != 1:
+        raise ValueError("now_ms: exactly one of now_ms, offset_seconds and advance_seconds is needed")
+    match details:
+        case {"now_ms": now_ms}:
+            bakong.clock.offset += timedelta(milliseconds=now_ms - bakong.clock.now_ms)
+        case {"offset_seconds": offset}:
+            bakong.clock.offset = offset
+        case {"advance_seconds": duration}:
+            bakong.advance(duration)
+    return clock_view(bakong)
+
+
+def _tokens(bakong: "BakongSimulator", body: Any) -> dict[str, Any]:
+    details = _read(body, {"email": _text, "lifetime_seconds": _seconds})
+    return {"token": bakong.issue_token(details.get("email"), lifetime=details.get("lifetime_seconds"))}
+
+
+def _accounts(bakong: "BakongSimulator", body: Any) -> dict[str, Any]:
+    members: Members = {
+        "account_id": _text,
+        "exists": _flag,
+        "full_name": _text,
+        "account_status": _text,
+        "kyc_status": _text,
+        "can_receive": _flag,
+        "frozen": _flag,
+    }
+    details = _read(body, members)
+    if "account_id" not in details:
+        raise ValueError("account_id: is needed")
+    if details.pop("exists", True):
+        bakong.add_account(**details)
+    else:
+        bakong.remove_account(details["account_id"])
+    return {}
+
+
+def _items(bakong: "BakongSimulator", body: Any) -> dict[str, Any]:
+    details = _read(body, {"key": _text, "status": _text_or_null})
+    if details.keys() != {"key", "status"}:
+        raise ValueError("key: key and status are needed")
+    bakong.item_statuses.pop(details["key"], None)
+    if details["status"] is not None:
+        bakong.item_statuses[details["key"]] = details["status"]
+    return {}
+
+
+def _reset(bakong: "BakongSimulator", body: Any) -> dict[str, Any]:
+    _read(body, {})
+    bakong.reset()
+    return {}
+
+
+ACTIONS: Final[Mapping[str, Callable[["BakongSimulator", Any], dict[str, Any]]]] = {
+    "pay": _pay,
+    "fail": _fail,
+    "scan": _scan,
+    "faults": _faults,
+    "clear_faults": _clear_faults,
+    "switches": _switches,
+    "clock": _clock,
+    "tokens": _tokens,
+    "accounts": _accounts,
+    "items": _items,
+    "reset": _reset,
+}
+"""The name of an action to what does it; each answers with what came of it."""
+
+
+def payment_view(payment: SimulatedPayment) -> dict[str, Any]:
+    """A payment for a person or a test; its amount as text, so that no reader makes a float of it."""
+    return attrs.asdict(payment) | {"amount": format(payment.amount, "f")}
+
+
+def fault_view(fault: Fault) -> dict[str, Any]:
+    """A fault without the details its maker left alone."""
+    made = Fault(kind=fault.kind)
+    changed = {name: value for name, value in attrs.asdict(fault).items() if value != getattr(made, name)}
+    return {"kind": fault.kind.value, "times": fault.times} | changed
+
+
+def clock_view(bakong: "BakongSimulator") -> dict[str, Any]:
+    """What time it is, and how far that is ahead."""
+    return {"now_ms": bakong.clock.now_ms, "offset_seconds": Decimal(str(bakong.clock.offset.total_seconds()))}

@@ -1,0 +1,56 @@
+"""The simulator's time: a clock that tests move, and what is put off until its time has come."""
+
+import heapq
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+def to_milliseconds(moment: datetime) -> int:
+    """Milliseconds since 1970 of an aware time. `ValueError` for a naive one."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment.isoformat()} has no time zone")
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+class SimulatorClock:
+    """A source of time with an offset."""
+
+    def __init__(self, source: Callable[[], datetime]) -> None:
+        self.offset = timedelta()
+        """How far this clock is ahead of its source."""
+        self._source = source
+        self._moment_ms: int | None = None  # while an agenda item runs, time stands at its moment
+        self._agenda: list[tuple[int, int, Callable[[], object]]] = []
+        self._added = 0  # keeps items of one moment in order, and functions out of the comparison
+
+    @property
+    def now_ms(self) -> int:
+        """The time in milliseconds since 1970."""
+        return self._moment_ms if self._moment_ms is not None else to_milliseconds(self._source() + self.offset)
+
+    @property
+    def now(self) -> datetime:
+        """The time, in UTC, to the millisecond."""
+        return _EPOCH + timedelta(milliseconds=self.now_ms)
+
+    def set(self, now: datetime) -> None:
+        """Make it this time (aware); from here on it runs with its source."""
+        self.offset += timedelta(milliseconds=to_milliseconds(now) - self.now_ms)
+
+    def after(self, delay: timedelta, action: Callable[[], object]) -> None:
+        """Put an action off."""
+        self._added += 1
+        heapq.heappush(self._agenda, (self.now_ms + delay // _MILLISECOND, self._added, action))
+
+    def run_due(self) -> None:
+        """Do what was put off until now, each as of its own moment."""
+        while self._agenda and self._agenda[0][0] <= self.now_ms:
+            self._moment_ms, _, action = heapq.heappop(self._agenda)
+            try:
+                action()
+            finally:
+                self._moment_ms = None

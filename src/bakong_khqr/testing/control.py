@@ -1,0 +1,105 @@
+"""`/_simulator`: the simulator's own paths, for programs in any language, and the page for a person at `/`."""
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from bakong_khqr.testing import answers, scenario
+from bakong_khqr.testing.actions import ACTIONS, clock_view, fault_view, payment_view
+from bakong_khqr.testing.endpoints import ENDPOINTS
+from bakong_khqr.testing.exchange import Request, Response
+from bakong_khqr.testing.faults import FaultKind
+from bakong_khqr.testing.switches import Switches
+
+if TYPE_CHECKING:
+    from bakong_khqr.testing.simulator import BakongSimulator
+
+PREFIX: Final = "/_simulator"
+_SHOWN: Final = 50
+
+
+def is_control(path: str) -> bool:
+    """Whether a path is the simulator's own rather than Bakong's."""
+    return path in {"/", PREFIX} or path.startswith(PREFIX + "/")
+
+
+def answer(bakong: "BakongSimulator", request: Request) -> Response:
+    """Do what was asked; HTTP 400 with the member and the rule where it can't be done."""
+    name = request.path.removeprefix(PREFIX).strip("/")
+    match request.method, name:
+        case "GET", "":
+            return _page()
+        case "GET", "state":
+            return answers.json(200, state(bakong))
+        case "DELETE", "faults":
+            bakong.faults.clear()
+            return answers.json(200, {})
+        case "POST", "scenario":
+            return _act(lambda body: scenario.play(bakong, body), request)
+        case "POST", _ if name in ACTIONS:
+            return _act(lambda body: ACTIONS[name](bakong, body), request)
+    known = ", ".join(f"POST {PREFIX}/{each}" for each in [*ACTIONS, "scenario"])
+    message = (
+        f"path: {request.method} {request.path[:200]} isn't one of GET {PREFIX}/state, DELETE {PREFIX}/faults, {known}"
+    )
+    return _refuse(404, message)
+
+
+def _act(action: Any, request: Request) -> Response:
+    try:
+        body = request.json() if request.body.strip() else {}
+    except ValueError as error:
+        return _refuse(400, f"body: isn't JSON: {error}")
+    try:
+        return answers.json(200, action(body))
+    except ValueError as error:
+        return _refuse(400, str(error))
+
+
+def _refuse(status: int, message: str) -> Response:
+    member, _, rule = message.partition(": ")
+    return answers.json(status, {"error": message, "member": member, "rule": rule})
+
+
+def _page() -> Response:
+    page = files("bakong_khqr.testing").joinpath("control_page.html").read_bytes()
+    headers = {"cache-control": "no-store", "x-frame-options": "DENY"}
+    return Response(status=200, body=page, content_type="text/html; charset=utf-8", headers=headers)
+
+
+def state(bakong: "BakongSimulator") -> dict[str, Any]:
+    """Everything a page or a test may want to see, newest first. No token is in it."""
+    return clock_view(bakong) | {
+        "switches": [
+            {
+                "name": field.name,
+                "value": getattr(bakong.switches, field.name),
+                "says": field.metadata["says"],
+                "rule": field.metadata["rule"].text,
+                "choices": field.metadata["rule"].choices,
+                "guess": field.metadata["guess"],
+            }
+            for field in attrs.fields(Switches)
+        ],
+        "fault_kinds": [kind.value for kind in FaultKind],
+        "endpoints": list(ENDPOINTS),
+        "faults": [fault_view(fault) | {"left": left} for fault, left in bakong.faults.waiting()],
+        "calls": dict(bakong.calls),
+        "calls_today": max((record.calls_on(bakong.quota_day) for record in bakong.tokens.records()), default=0),
+        "requests": [
+            {
+                "at_ms": call.at_ms,
+                "method": call.method,
+                "path": call.path,
+                "body": call.body.decode(errors="replace"),
+                "status": call.status,
+                "error_code": call.error_code,
+                "fault": call.fault,
+            }
+            for call in list(bakong.requests)[: -_SHOWN - 1 : -1]
+        ],
+        "payments_made": len(bakong.payments),
+        "payments": [payment_view(payment) for payment in bakong.payments.latest(_SHOWN)],
+        "outbox": [{"email": mail.email, "code": mail.code} for mail in list(bakong.tokens.outbox)[::-1]],
+    }

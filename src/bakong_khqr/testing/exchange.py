@@ -1,0 +1,65 @@
+"""What goes into the simulator and what comes out, without a network."""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+
+def read_json(text: bytes) -> Any:
+    """Read JSON, every fraction as a `Decimal`. `ValueError` for anything else, `NaN` and too deep nesting included."""
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def write_json(value: Any) -> str:
+    """Write JSON, a `Decimal` as the number it is: `1`, `2.5`. The standard encoder can't without a float."""
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    if isinstance(value, Mapping):
+        return "{" + ",".join([f"{json.dumps(key)}:{write_json(member)}" for key, member in value.items()]) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join([write_json(item) for item in value]) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} isn't JSON")
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """One HTTP request as the simulator sees it. Header names are lower-case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)  # holds the token
+    body: bytes = b""
+
+    def json(self) -> Any:
+        """The body as JSON, fractions as `Decimal`; `ValueError` if it isn't JSON."""
+        return read_json(self.body)
+
+
+@attrs.frozen(kw_only=True)
+class Response:
+    """One HTTP answer, and how it travels: late, or not at all."""
+
+    status: int
+    body: bytes = attrs.field(default=b"", repr=False)  # may hold a token
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    error_code: int | None = None
+    """The envelope's error code, so that the log needn't read the body."""
+    delay_seconds: float = 0.0
+    """How long the answer is under way. The edge that sends it waits; in memory it is only held against the timeout."""
+    dropped: bool = False
+    """The connection ends before a byte of the answer."""
+
+    def json(self) -> Any:
+        """The body as JSON, fractions as `Decimal`; `ValueError` if it isn't JSON."""
+        return read_json(self.body)

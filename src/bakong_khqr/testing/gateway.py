@@ -1,0 +1,64 @@
+"""The way of a call through the service's doors.
+
+The order is ours, each effect is the live service's: country, path, method, fault, token, quota, body, endpoint.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from bakong_khqr.testing import answers
+from bakong_khqr.testing.endpoints import ENDPOINTS, Endpoint
+from bakong_khqr.testing.exchange import Request, Response
+from bakong_khqr.testing.faults import Fault
+from bakong_khqr.testing.tokens import TokenRecord
+
+if TYPE_CHECKING:
+    from bakong_khqr.testing.simulator import BakongSimulator
+
+
+def endpoint_name(path: str) -> str | None:
+    """`check_transaction_by_md5` for `/v1/check_transaction_by_md5`; `None` for a path that leads nowhere."""
+    name = path.removeprefix("/v1/")
+    return name if name != path and name in ENDPOINTS else None
+
+
+def answer(bakong: "BakongSimulator", request: Request) -> tuple[Response, Fault | None]:
+    """What a call gets, and the fault that hit it, if one did."""
+    switches = bakong.switches
+    if switches.geo_block or (switches.user_agent_required and not request.headers.get("user-agent")):
+        return answers.cloudfront_block(), None
+    name = endpoint_name(request.path)
+    if name is None or (name in {"request_token", "verify"} and not switches.legacy_registration):
+        return answers.nginx(404), None
+    if name == "check_transaction_by_md5_list" and switches.md5_list_closed:
+        return answers.nginx(403), None
+    if request.method != "POST":
+        return answers.nginx(switches.wrong_method_status), None
+    fault = bakong.faults.take(name)
+    if fault is not None and not fault.lets_through:
+        return fault.answer(), fault
+    response = _serve(bakong, name, ENDPOINTS[name], request)
+    return (response if fault is None else fault.spoil(response)), fault
+
+
+def _serve(bakong: "BakongSimulator", name: str, endpoint: Endpoint, request: Request) -> Response:
+    switches = bakong.switches
+    needs_token = endpoint.needs_token or (name == "check_bakong_account" and switches.account_needs_token)
+    record = _token_record(bakong, request.headers)
+    calls = 0
+    if record is not None and (needs_token or switches.quota_scope == "all"):
+        calls = record.count_call(bakong.quota_day)  # a refused call counts too
+    if needs_token and (record is None or not record.is_valid(bakong.clock.now_ms)):
+        return answers.failure(answers.UNAUTHORIZED, status=switches.unauthorized_status)
+    if switches.daily_quota is not None and calls > switches.daily_quota:
+        return answers.quota_spent(switches.daily_quota)
+    try:
+        body = request.json()
+    except ValueError:
+        return answers.failure(answers.MISSING_FIELDS, status=switches.bad_request_status)
+    return endpoint(bakong, body)
+
+
+def _token_record(bakong: "BakongSimulator", headers: Mapping[str, str]) -> TokenRecord | None:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return bakong.tokens.find(token) if scheme.lower() == "bearer" else None

@@ -1,0 +1,292 @@
+"""BakongSimulator: the Bakong Open API in memory. A `Request` goes in, a `Response` comes out; nothing waits."""
+
+import random
+import threading
+from collections import Counter, deque
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import attrs
+
+from bakong_khqr.money import Currency
+from bakong_khqr.testing import control, gateway
+from bakong_khqr.testing.clock import SimulatorClock, to_milliseconds
+from bakong_khqr.testing.endpoints import SimulatedAccount
+from bakong_khqr.testing.exchange import Request, Response
+from bakong_khqr.testing.faults import Fault, FaultKind, FaultPlan
+from bakong_khqr.testing.payer import HasPayload, ScannedCode, as_amount, as_currency, is_md5, scan
+from bakong_khqr.testing.payments import PaymentLedger, SimulatedPayment
+from bakong_khqr.testing.switches import Switches
+from bakong_khqr.testing.tokens import TokenOffice
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from bakong_khqr.testing.transport import SimulatorTransport
+
+DEFAULT_TOKEN: Final = "simulator"  # noqa: S105 - meant to be known
+DEFAULT_EMAIL: Final = "simulator@example.test"
+PAYER: Final = "demokhppxxx@demo"  # payers appear under their bank's alias, not their own
+_LOG_SIZE: Final = 1000
+_LOGGED_BODY: Final = 4096
+_LOGGED_PATH: Final = 200
+_REMEMBERED_CODES: Final = 10_000
+
+
+@attrs.frozen(kw_only=True)
+class LoggedRequest:
+    """A call as the simulator remembers it: never its token, at most 4,096 bytes of its body."""
+
+    at_ms: int
+    method: str
+    path: str
+    body: bytes = attrs.field(repr=False)
+    status: int
+    error_code: int | None
+    fault: FaultKind | None
+
+
+class BakongSimulator:
+    """The Bakong Open API for tests and demos: kind unless its switches say otherwise.
+
+    `token` is accepted and never ends; renewing `email` issues others. `clock` tells the time (aware), `advance` moves
+    it. `seed` makes hashes, links and tokens reproducible; without one they are new in every simulator. Every further
+    keyword is a switch of `Switches`, such as `daily_quota=100`; a wrong one is a `TypeError`, a wrong value a
+    `ValueError`.
+
+    A simulator may be called from several threads. It remembers the last 1,000 calls and every payment.
+    """
+
+    def __init__(
+        self,
+        *,
+        token: str = DEFAULT_TOKEN,
+        email: str = DEFAULT_EMAIL,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        seed: int | None = None,
+        **switches: Any,
+    ) -> None:
+        self._token, self._email = token, email
+        self._time_source = clock
+        self._seed = seed
+        self._initial_switches = Switches(**switches)
+        self._lock = threading.RLock()
+        self.reset()
+
+    @classmethod
+    def like_production(cls, **options: Any) -> Self:
+        """One with production's known hardships: 100 calls a day and a closed MD5 list."""
+        return cls(**({"daily_quota": 100, "md5_list_closed": True} | options))
+
+    def reset(self) -> None:
+        """Back to how it was made: no payment, fault, issued token or logged call; the clock's own time."""
+        with self._lock:
+            self.switches = attrs.evolve(self._initial_switches)
+            self.rng = random.Random(self._seed)  # noqa: S311 - invents test data; `None` seeds it from the system
+            self.faults = FaultPlan()
+            self.payments = PaymentLedger(self.rng)
+            self.tokens = TokenOffice(self.rng)
+            self.tokens.register(self._email)
+            self.tokens.accept(self._token, email=self._email)
+            self.requests: deque[LoggedRequest] = deque(maxlen=_LOG_SIZE)
+            self.calls: Counter[str] = Counter()
+            self.item_statuses: dict[str, str] = {}
+            self._accounts: dict[str, SimulatedAccount | None] = {}
+            self._codes: dict[str, ScannedCode] = {}
+            self.clock = SimulatorClock(self._time_source)
+
+    # What payers, developers and the weather do
+
+    def pay(
+        self,
+        code: str | HasPayload,
+        *,
+        amount: Decimal | int | str | None = None,
+        currency: Currency | str | int | None = None,
+        to_account_id: str | None = None,
+        from_account_id: str = PAYER,
+        created_at: datetime | None = None,
+        created_at_ms: int | None = None,
+        visible_after: timedelta | None = None,
+        external_ref: str | None = None,
+        instruction_ref: str | None = None,
+        description: str | None = None,
+        tracking_status: str | None = None,
+        receiver_bank: str | None = None,
+        receiver_bank_account: str | None = None,
+        failed: bool = False,
+    ) -> SimulatedPayment:
+        """Pay a code as a bank's app would.
+
+        `code` is a payload, a `KHQR`, or an MD5. What the code says is the default of `amount`, `currency` (`"USD"`,
+        `"KHR"`, a `Currency`) and `to_account_id`; a code without an amount needs one, and the MD5 of a code that was
+        never seen needs all three. `created_at` (aware) or `created_at_ms` is when the payer sent it: now, cut to the
+        second, as live ones are. `visible_after`: how long until checks see it. The rest is taken as it is.
+        `ValueError` or `TypeError` says which detail breaks which rule.
+        """
+        with self._lock:
+            scanned = self._read(code)
+            paid_amount = scanned.amount if amount is None else as_amount(amount)
+            paid_currency = scanned.currency if currency is None else as_currency(currency)
+            paid_account_id = to_account_id or scanned.to_account_id
+            if paid_amount is None:
+                raise ValueError("amount: is needed, since the code doesn't say it or was never seen")
+            if paid_currency is None:
+                raise ValueError("currency: is needed, since this MD5 is of no code that was seen")
+            if paid_account_id is None:
+                raise ValueError("to_account_id: is needed, since this MD5 is of no code that was seen")
+            now_ms = self.clock.now_ms
+            if created_at is not None:
+                created_at_ms = to_milliseconds(created_at)
+            elif created_at_ms is None:
+                created_at_ms = now_ms // 1000 * 1000
+            if visible_after is None:
+                visible_after = timedelta(seconds=self.switches.visible_after_seconds)
+            payment = SimulatedPayment(
+                md5=scanned.md5,
+                hash=self.payments.new_hash(),
+                from_account_id=from_account_id,
+                to_account_id=paid_account_id,
+                currency=paid_currency,
+                amount=paid_amount,
+                created_at_ms=created_at_ms,
+                acknowledged_at_ms=created_at_ms + 1000,
+                visible_at_ms=now_ms + visible_after // timedelta(milliseconds=1),
+                external_ref=self.payments.new_external_ref() if external_ref is None else external_ref,
+                instruction_ref=instruction_ref,
+                description=description,
+                tracking_status=tracking_status,
+                receiver_bank=receiver_bank,
+                receiver_bank_account=receiver_bank_account,
+                failed=failed,
+            )
+            self.payments.add(payment)
+            return payment
+
+    def fail(self, code: str | HasPayload, **details: Any) -> SimulatedPayment:
+        """Let a payer try to pay and fail: no money moves, checks say error code 3. Details as for `pay`."""
+        return self.pay(code, failed=True, **details)
+
+    def inject(self, kind: str | FaultKind, **details: Any) -> Fault:
+        """Let the next call go wrong, or as many as `times` says. See `Fault` for kinds and details."""
+        fault = Fault(kind=FaultKind(kind), **details)
+        with self._lock:
+            self.faults.add(fault)
+        return fault
+
+    def configure(self, **switches: Any) -> None:
+        """Set switches, all or none of them."""
+        with self._lock:
+            unknown = switches.keys() - attrs.fields_dict(Switches).keys()
+            if unknown:
+                raise TypeError(f"{min(unknown)}: isn't a switch of the simulator")
+            self.switches = attrs.evolve(self.switches, **switches)
+
+    def issue_token(
+        self, email: str | None = None, *, lifetime: timedelta | None = None, revoke_others: bool = False
+    ) -> str:
+        """Issue a token as a renewal would, for an email that need not be registered yet."""
+        with self._lock:
+            email = self._email if email is None else email
+            self.tokens.register(email)
+            lifetime = timedelta(days=self.switches.token_lifetime_days) if lifetime is None else lifetime
+            return self.tokens.issue(
+                email,
+                now_ms=self.clock.now_ms,
+                lifetime_seconds=int(lifetime.total_seconds()),
+                revoke_others=revoke_others,
+            )
+
+    def add_account(self, account_id: str, **details: Any) -> None:
+        """Make an account known to `check_bakong_account`; details as `SimulatedAccount` names them."""
+        self._accounts[account_id] = SimulatedAccount(account_id=account_id, **details)
+
+    def remove_account(self, account_id: str) -> None:
+        """From now on this account doesn't exist."""
+        self._accounts[account_id] = None
+
+    def account(self, account_id: str) -> SimulatedAccount | None:
+        """What is known of an account; `None` where it doesn't exist."""
+        stranger = SimulatedAccount(account_id=account_id) if self.switches.any_account_exists else None
+        return self._accounts.get(account_id, stranger)
+
+    def remember(self, code: str | HasPayload) -> ScannedCode:
+        """Show the simulator a code, so that its MD5 can be paid. `ValueError` for text that isn't a code."""
+        scanned = scan(code if isinstance(code, str) else code.payload)
+        with self._lock:
+            while len(self._codes) >= _REMEMBERED_CODES:
+                del self._codes[next(iter(self._codes))]
+            self._codes[scanned.md5] = scanned
+        return scanned
+
+    def is_static(self, md5: str) -> bool:
+        """Whether this is the MD5 of a static code the simulator has seen."""
+        return md5 in self._codes and self._codes[md5].is_static
+
+    @property
+    def quota_day(self) -> int:
+        """The day that calls count towards, in days since 1970 at the quota's own boundary."""
+        return (self.clock.now_ms + self.switches.quota_utc_offset_hours * 3_600_000) // 86_400_000
+
+    # Time
+
+    @property
+    def now(self) -> datetime:
+        """The simulator's time, in UTC."""
+        return self.clock.now
+
+    def advance(self, duration: timedelta) -> None:
+        """Move the time on, or back with a negative duration."""
+        self.clock.offset += duration
+
+    def after(self, delay: timedelta, action: Callable[[], object]) -> None:
+        """Do something once the simulator's time has come: before the first call after it, as of the very moment."""
+        with self._lock:
+            self.clock.after(delay, action)
+
+    # Calls
+
+    def transport(self, *, waits: bool = False) -> "SimulatorTransport":
+        """An httpx transport, blocking and asynchronous, that calls this simulator.
+
+        A slow answer takes no time, and fails at once where the client would have timed out; with `waits` it takes its
+        time.
+        """
+        from bakong_khqr.testing.transport import SimulatorTransport
+
+        return SimulatorTransport(self, waits=waits)
+
+    @property
+    def app(self) -> "Starlette":
+        """This simulator as an ASGI application. `bakong_khqr.testing.server.serve` puts it on a port."""
+        from bakong_khqr.testing.server import asgi_app
+
+        return asgi_app(self)
+
+    def handle(self, request: Request) -> Response:
+        """Answer one request, to the API or to `/_simulator`."""
+        with self._lock:
+            self.clock.run_due()
+            if control.is_control(request.path):
+                return control.answer(self, request)
+            response, fault = gateway.answer(self, request)
+            self.calls[gateway.endpoint_name(request.path) or "unknown"] += 1
+            self.requests.append(
+                LoggedRequest(
+                    at_ms=self.clock.now_ms,
+                    method=request.method,
+                    path=request.path[:_LOGGED_PATH],
+                    body=request.body[:_LOGGED_BODY],
+                    status=response.status,
+                    error_code=response.error_code,
+                    fault=None if fault is None else fault.kind,
+                )
+            )
+            return response
+
+    def _read(self, code: str | HasPayload) -> ScannedCode:
+        if isinstance(code, str) and is_md5(code):
+            return self._codes.get(code, ScannedCode(md5=code))
+        return self.remember(code)
