@@ -1,4 +1,7 @@
-"""Two real databases for every storage test: SQLite and PostgreSQL, each migrated once per worker and then copied."""
+"""Two real databases for every storage test: SQLite and PostgreSQL, each migrated once per worker and then copied.
+
+The SDK's tests run without the service installed, so its modules are imported where a fixture needs them.
+"""
 
 import os
 import shutil
@@ -6,13 +9,13 @@ import uuid
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from sqlalchemy import make_url
 
-from bakong_service.storage.executor import Executor, connect
-from bakong_service.storage.migrations import upgrade
+if TYPE_CHECKING:
+    from bakong_service.storage.executor import Executor
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +24,9 @@ def anyio_backend() -> str:
 
 
 async def _migrated(url: str) -> None:
+    from bakong_service.storage.executor import connect
+    from bakong_service.storage.migrations import upgrade
+
     executor = connect(url)
     await executor.start()
     try:
@@ -79,6 +85,8 @@ def postgresql_template(postgresql_server: str) -> Iterator[str]:
 
 
 def _named(server: str, name: str) -> str:
+    from sqlalchemy import make_url
+
     return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
@@ -108,8 +116,10 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def executor(database_url: str) -> AsyncIterator[Executor]:
+async def executor(database_url: str) -> "AsyncIterator[Executor]":
     """A started executor on a migrated database."""
+    from bakong_service.storage.executor import connect
+
     executor = connect(database_url)
     await executor.start()
     yield executor
