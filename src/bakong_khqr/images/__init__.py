@@ -1,8 +1,8 @@
 """Pictures of a payload. A room that knows the payload's text and plain words, and nothing of what they mean.
 
 - `symbol.py` draws the plain QR symbol, whose cells `modules.py` computes with the `mask.py` that suits them;
-- `card_painting.py` draws the KHQR card that `card.py` lays out, `typesetting.py` shapes and fits its texts, `lettering.py`
-  draws them;
+- `card_painting.py` draws the KHQR card that `card.py` lays out; `typesetting.py` shapes and fits its texts and
+  `lettering.py` draws them;
 - `icon.py` and `artwork.py` take in the pictures that a caller brings.
 """
 

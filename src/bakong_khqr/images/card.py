@@ -1,8 +1,8 @@
 """The KHQR card, laid out: what stands where, in pixels. Nothing is drawn here.
 
-The proportions are those on which independent implementations of the national bank's card agree: 20 wide to 29 high, a
-red header of 12 per cent of the height with a folded corner, the receiver's name at 3 per cent, the amount in bold at 6.5,
-a dashed line, and the symbol with 10 per cent of the height on either side and 8 above and below it.
+The proportions are those on which independent implementations of the national bank's card agree: 20 wide to 29 high,
+a red header of 12 per cent of the height with a folded corner, the receiver's name at 3 per cent, the amount in bold
+at 6.5, a dashed line, and the symbol with 10 per cent of the height on either side and 8 above and below it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,17 @@ from math import ceil
 import attrs
 
 from bakong_khqr.images.modules import Modules, modules
-from bakong_khqr.images.typesetting import Font, FontFile, Line, PlacedLine, fit_line, fit_name, fonts_for, shape
+from bakong_khqr.images.typesetting import (
+    Font,
+    FontFile,
+    Line,
+    PlacedLine,
+    bundled_fonts,
+    fit_line,
+    fit_name,
+    read_fonts,
+    shape,
+)
 
 RED = "#E1232E"
 BLACK = "#000000"
@@ -72,14 +82,10 @@ class CardLayout:
     symbol_top: int
 
     @property
-    def symbol_side(self) -> int:
-        """The symbol's width, its quiet zone left out."""
-        return len(self.symbol) * self.module
-
-    @property
     def symbol_centre(self) -> tuple[float, float]:
         """The middle of the symbol."""
-        return self.symbol_left + self.symbol_side / 2, self.symbol_top + self.symbol_side / 2
+        half = len(self.symbol) * self.module / 2
+        return self.symbol_left + half, self.symbol_top + half
 
 
 def lay_out(
@@ -103,7 +109,8 @@ def lay_out(
     module = box // len(symbol)
     inset = (box - module * len(symbol)) // 2
 
-    regular, bold = fonts_for("regular", fonts), fonts_for("bold", fonts)
+    extra = read_fonts(fonts)
+    regular, bold = (*bundled_fonts("regular"), *extra), (*bundled_fonts("bold"), *extra)
     names = [("merchant_name", merchant_name), ("merchant_name_alternate", merchant_name_alternate)]
     rows: list[Row] = []
     for field, name in names:

@@ -11,8 +11,8 @@ from PIL import Image
 from bakong_khqr.images.typesetting import PlacedLine
 
 
-def draw(image: Image.Image, placed: PlacedLine) -> None:
-    """Draw the line into an image in its colour, with smooth edges."""
+def draw(image: Image.Image, placed: PlacedLine, ink: int) -> None:
+    """Draw the line into a greyscale image, its pixels blended towards the level `ink` (0 to 255) at the edges."""
     rasterizer = hb.RasterDraw()
     for glyph in placed.line.glyphs:
         scale = placed.size * glyph.font.em
@@ -26,7 +26,7 @@ def draw(image: Image.Image, placed: PlacedLine) -> None:
         return
     mask = Image.frombytes("L", (box.width, box.height), coverage.buffer, "raw", "L", box.stride, -1)
     left, top = int(placed.x) + box.x_origin, int(placed.baseline) - box.y_origin - box.height
-    image.paste(placed.colour, (left, top), mask)
+    image.paste(ink, (left, top), mask)
 
 
 def svg_path(placed: PlacedLine) -> str:

@@ -1,9 +1,9 @@
 """Which of the eight masks makes a symbol the easiest to read (ISO/IEC 18004, 7.8.3).
 
 The standard counts four kinds of trouble: long runs and blocks of one colour, look-alikes of a finder pattern, and an
-uneven share of dark and light. The library counts them cell by cell, four fifths of the time that a picture takes. Here a
-symbol is one integer with a bit for each cell, row after row, so that a count is a few shifts and ANDs over all cells at
-once. The outcome is the library's, cell for cell: a test compares them.
+uneven share of dark and light. The library counts them cell by cell, four fifths of the time that a picture takes.
+Here a symbol is one integer with a bit for each cell, row after row, so that a count is a few shifts and ANDs over all
+cells at once. The choice is the library's own: a test compares them.
 """
 
 from __future__ import annotations

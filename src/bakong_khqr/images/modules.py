@@ -14,7 +14,7 @@ from qrcode.main import QRCode
 from bakong_khqr.images.mask import best_mask
 
 ErrorCorrection = Literal["L", "M", "Q", "H"]
-"""How much of a damaged symbol can be restored: about 7, 15, 25 or 30 per cent. More of it makes the modules smaller."""
+"""How much of a damaged symbol can be restored: about 7, 15, 25 or 30 per cent. More makes the modules smaller."""
 
 Modules = list[list[bool]]
 """The rows of a symbol from the top, dark cells true, without the quiet zone: 21 to 177 a side."""

@@ -8,7 +8,7 @@ from io import BytesIO
 from PIL import Image
 
 from bakong_khqr.images.artwork import Artwork
-from bakong_khqr.images.icon import ICON_SIZE, check_icon, paste_icon, svg_icon
+from bakong_khqr.images.icon import ICON_SIZE, check_icon, icon_box, paste_icon, svg_icon
 from bakong_khqr.images.modules import ErrorCorrection, Modules, modules
 
 LARGEST_SIDE = 10_000
@@ -26,20 +26,22 @@ def png(
 ) -> bytes:
     """Return the payload's QR symbol as a PNG file, black on white.
 
-    `scale` is the pixels a module is wide, at least 1; a phone wants 3 or more. `border` is the quiet zone in modules: 4 by the
-    standard, less only where the picture is put on white. `error_correction` is `"L"`, `"M"`, `"Q"` or `"H"`. `icon` is the
-    path or the bytes of a PNG, drawn at the centre on white with `icon_size` of the symbol's width, at most 0.20. What it
-    covers is damage that error correction makes good, so it can't go with level L.
+    `scale` is the pixels a module is wide, at least 1; a phone wants 3 or more. `border` is the quiet zone in modules:
+    4 by the standard, less only where the picture is put on white. `error_correction` is `"L"`, `"M"`, `"Q"` or `"H"`.
+    `icon` is the path or the bytes of a PNG, drawn at the centre on white with `icon_size` of the symbol's width, at
+    most 0.20. What it covers is damage that error correction makes good, so it can't go with level L.
 
     Raises `TypeError` and `ValueError` that name the argument, and `OSError` where the icon's file can't be read.
     """
     rows = modules(payload, error_correction=error_correction)
     _check_size(rows, scale, border)
-    image = raster(rows, scale, border)
+    side = (len(rows) + 2 * border) * scale
+    image = Image.new("1", (side, side), 1)
+    image.paste(raster(rows, scale), (border * scale, border * scale))
     if icon is not None:
         check_icon(icon_size, error_correction)
         image = image.convert("RGB")
-        paste_icon(image, icon, (image.width / 2, image.height / 2), len(rows) * scale * icon_size)
+        paste_icon(image, icon, (image.width // 2, image.height // 2), icon_box(len(rows), icon_size, scale))
     file = BytesIO()
     image.save(file, "PNG")
     return file.getvalue()
@@ -64,7 +66,7 @@ def svg(
     drawing = f'<rect width="{side}" height="{side}" fill="#fff"/><path d="{outline(rows, border, border)}"/>'
     if icon is not None:
         check_icon(icon_size, error_correction)
-        drawing += svg_icon(icon, (side / 2, side / 2), len(rows) * icon_size)
+        drawing += svg_icon(icon, (side / 2, side / 2), icon_box(len(rows), icon_size))
     pixels = side * scale
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{pixels}" height="{pixels}" viewBox="0 0 {side} {side}" '
@@ -75,8 +77,8 @@ def svg(
 def terminal(payload: str, *, border: int = 4, error_correction: ErrorCorrection = "M") -> str:
     """Return the payload's QR symbol as lines for a terminal: a character is one module wide and two high.
 
-    Black and white are both asked for by number (16 and 231 of the 256 colours, which themes leave alone), so a symbol looks the
-    same on a dark and on a light terminal. Arguments and errors are those of `png`.
+    Black and white are both asked for by number (16 and 231 of the 256 colours, which themes leave alone), so a symbol
+    looks the same on a dark and on a light terminal. Arguments and errors are those of `png`.
     """
     rows = modules(payload, error_correction=error_correction)
     _check_size(rows, 1, border)
@@ -98,13 +100,9 @@ def data_uri(picture: bytes | str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def raster(rows: Modules, scale: int, border: int = 0) -> Image.Image:
-    """Return the symbol in black and white pixels, each module a square of `scale` pixels."""
-    side = len(rows)
-    cells = Image.new("1", (side + 2 * border, side + 2 * border), 1)
-    cells.paste(
-        Image.frombytes("L", (side, side), bytes(0 if dark else 255 for row in rows for dark in row)), (border, border)
-    )
+def raster(rows: Modules, scale: int, *, dark: int = 0, light: int = 255) -> Image.Image:
+    """Return the symbol as a greyscale image of these two levels, each module a square of `scale` pixels."""
+    cells = Image.frombytes("L", (len(rows), len(rows)), bytes(dark if cell else light for row in rows for cell in row))
     return cells.resize((cells.width * scale, cells.height * scale), Image.Resampling.NEAREST)
 
 

@@ -1,7 +1,8 @@
 """Text for a card: set in the card's fonts, shaped as its script wants it, and made to fit. It draws nothing.
 
-HarfBuzz shapes and later also draws the glyphs, for PNG and SVG alike. Pillow's own text can't take its place: without the system
-library FriBiDi, which slim containers and Windows lack, it puts Khmer vowels and subscripts in the wrong places.
+HarfBuzz shapes the text, and later also draws the glyphs, for PNG and SVG alike. Pillow's text can't take its place:
+without the system library FriBiDi, which slim containers and Windows lack, it puts Khmer vowels and subscripts in the
+wrong places.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ Weight = Literal["regular", "bold"]
 FontFile = str | os.PathLike[str] | bytes
 """A TrueType or OpenType font: the path of the file, or its bytes."""
 
+# The bold Khmer face closes up the riel sign; the medium one stands well beside the bold Latin.
 BUNDLED = {
     "regular": ("nunito-sans-400.ttf", "noto-sans-khmer-400.ttf"),
-    "bold": ("nunito-sans-700.ttf", "noto-sans-khmer-700.ttf"),
+    "bold": ("nunito-sans-700.ttf", "noto-sans-khmer-500.ttf"),
 }
 
 LEAST_SHRINK = 0.75
@@ -32,6 +34,9 @@ LEAST_SHRINK = 0.75
 
 LEAST_SIZE = 0.5
 """What doesn't fit on two lines at this share of its size is refused: nobody could read it."""
+
+MOST_CHARACTERS = 200
+"""More than two lines could hold; refused before any work goes into them."""
 
 ZERO_WIDTH_SPACE = "\u200b"  # marks where a Khmer line may be broken, as Khmer is written without spaces
 
@@ -86,25 +91,26 @@ class PlacedLine:
     colour: str
 
 
-def fonts_for(weight: Weight, extra: Sequence[FontFile] = ()) -> tuple[Font, ...]:
-    """Return the card's fonts of this weight and, behind them, the caller's own for what those lack.
-
-    Raises `OSError` where a file can't be read and `ValueError` where it isn't a font.
-    """
-    contents = (file if isinstance(file, bytes) else Path(file).read_bytes() for file in extra)
-    return (*_bundled(weight), *(Font.of(content, field="fonts") for content in contents))
-
-
 @cache
-def _bundled(weight: Weight) -> tuple[Font, ...]:
+def bundled_fonts(weight: Weight) -> tuple[Font, ...]:
+    """Return the card's own fonts of this weight, Latin before Khmer."""
     assets = resources.files("bakong_khqr.images") / "assets"
     return tuple(Font.of((assets / name).read_bytes(), field=name) for name in BUNDLED[weight])
+
+
+def read_fonts(files: Sequence[FontFile]) -> tuple[Font, ...]:
+    """Return a caller's fonts. Raises `OSError` where a file can't be read and `ValueError` where it isn't a font."""
+    if isinstance(files, str | bytes | os.PathLike):
+        raise TypeError(f"fonts: expected a sequence of paths or bytes, got one {type(files).__name__}")
+    contents = (file if isinstance(file, bytes) else Path(file).read_bytes() for file in files)
+    return tuple(Font.of(content, field="fonts") for content in contents)
 
 
 def shape(text: str, fonts: Sequence[Font], *, field: str) -> Line:
     """Set `text` in the first of the fonts that has each character, and return the line.
 
-    `field` is the argument that the text came by. Raises `ValueError` naming it and the first character that no font has.
+    `field` is the argument that the text came by. Raises `ValueError` that names it and the first character that no font
+    has.
     """
     glyphs: list[Glyph] = []
     breaks: list[int] = []
@@ -126,8 +132,13 @@ def _runs(text: str, fonts: Sequence[Font], field: str) -> Iterator[tuple[int, i
     start, current = 0, None
     for offset, character in enumerate(text):
         # A mark belongs to the letter before it, and is drawn in the same font where that has it.
-        if current and unicodedata.category(character) in {"Mn", "Mc", "Cf"} and current.has(character):
+        category = unicodedata.category(character)
+        if current and category in {"Mn", "Mc", "Cf"} and current.has(character):
             continue
+        if category == "Cc":
+            raise ValueError(
+                f"{field}: {character!r} at offset {offset} is a control character; a card has no place for it"
+            )
         font = next((font for font in fonts if font.has(character)), None)
         if font is None:
             raise ValueError(
@@ -145,12 +156,13 @@ def _runs(text: str, fonts: Sequence[Font], field: str) -> Iterator[tuple[int, i
 def fit_line(text: str, fonts: Sequence[Font], *, size: float, width: float, field: str) -> tuple[Line, float]:
     """Return the line that sets `text` within `width` pixels, and its size: `size` pixels, or less where it must be.
 
-    Raises `ValueError` for text that is blank, too long to be read, or has a character that no font has.
+    Raises `TypeError` for what isn't text, and `ValueError` for text that is blank, too long to be read, or has a
+    character that no font has.
     """
-    line = shape(_tidy(text, field), fonts, field=field)
-    if (shrunk := width / line.width) < LEAST_SIZE * size:
+    line = _whole_line(text, fonts, field)
+    if line.width * size * LEAST_SIZE > width:
         raise ValueError(f"{field}: {len(text)} characters are more than a line of this card holds: {text!r}")
-    return line, min(size, shrunk)
+    return line, min(size, width / line.width)
 
 
 def fit_name(text: str, fonts: Sequence[Font], *, size: float, width: float, field: str) -> tuple[list[Line], float]:
@@ -158,22 +170,31 @@ def fit_name(text: str, fonts: Sequence[Font], *, size: float, width: float, fie
 
     It is broken at a space or a zero-width space if that will do, else between two letters.
     """
-    text = _tidy(text, field)
-    line = shape(text, fonts, field=field)
-    if (shrunk := width / line.width) >= LEAST_SHRINK * size:
-        return [line], min(size, shrunk)
-
+    line = _whole_line(text, fonts, field)
+    if line.width * size * LEAST_SHRINK <= width:
+        return [line], min(size, width / line.width)
+    text = _tidy(text)
     spaces = [offset for offset, character in enumerate(text) if character.isspace() or character == ZERO_WIDTH_SPACE]
     for places, least in ((spaces, LEAST_SHRINK), (line.breaks[1:], LEAST_SIZE)):
-        halves = [[shape(_tidy(part, field), fonts, field=field) for part in (text[:at], text[at:])] for at in places]
+        halves = [[shape(_tidy(part), fonts, field=field) for part in (text[:place], text[place:])] for place in places]
         best = min(halves, key=lambda pair: max(half.width for half in pair), default=[line])
-        if (shrunk := width / max(half.width for half in best)) >= least * size:
-            return best, min(size, shrunk)
+        longer = max(half.width for half in best)
+        if longer * size * least <= width:
+            return best, min(size, width / longer)
     raise ValueError(f"{field}: {len(text)} characters are more than two lines of a card hold: {text!r}")
 
 
-def _tidy(text: str, field: str) -> str:
-    """Compose accents, which fonts have as one character, and drop the space around the text."""
-    if not (tidy := unicodedata.normalize("NFC", text).strip(string.whitespace + ZERO_WIDTH_SPACE)):
+def _whole_line(text: str, fonts: Sequence[Font], field: str) -> Line:
+    if not isinstance(text, str):
+        raise TypeError(f"{field}: expected text (str), got {type(text).__name__}")
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError(f"{field}: {len(text)} characters; a card holds {MOST_CHARACTERS} at most")
+    line = shape(_tidy(text), fonts, field=field)
+    if not line.width:
         raise ValueError(f"{field}: it is blank; a card needs a text here")
-    return tidy
+    return line
+
+
+def _tidy(text: str) -> str:
+    """Compose accents, which fonts have as one character, and drop the space around the text."""
+    return unicodedata.normalize("NFC", text).strip(string.whitespace + ZERO_WIDTH_SPACE)
