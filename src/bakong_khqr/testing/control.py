@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "/_simulator"
 _SHOWN: Final = 50
+_PAGE: Final = {
+    "": ("index.html", "text/html"),
+    "style.css": ("style.css", "text/css"),
+    "page.js": ("page.js", "text/javascript"),
+}
+_PAGE_HEADERS: Final = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'self'; img-src data:; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+}
 
 
 def is_control(path: str) -> bool:
@@ -28,8 +38,8 @@ def answer(bakong: "BakongSimulator", request: Request) -> Response:
     """Do what was asked; HTTP 400 with the member and the rule where it can't be done."""
     name = request.path.removeprefix(PREFIX).strip("/")
     match request.method, name:
-        case "GET", "":
-            return _page()
+        case "GET", _ if name in _PAGE:
+            return _file(*_PAGE[name])
         case "GET", "state":
             return answers.json(200, state(bakong))
         case "DELETE", "faults":
@@ -62,10 +72,9 @@ def _refuse(status: int, message: str) -> Response:
     return answers.json(status, {"error": message, "member": member, "rule": rule})
 
 
-def _page() -> Response:
-    page = files("bakong_khqr.testing").joinpath("control_page.html").read_bytes()
-    headers = {"cache-control": "no-store", "x-frame-options": "DENY"}
-    return Response(status=200, body=page, content_type="text/html; charset=utf-8", headers=headers)
+def _file(name: str, content_type: str) -> Response:
+    content = files("bakong_khqr.testing").joinpath("control_page", name).read_bytes()
+    return Response(status=200, body=content, content_type=f"{content_type}; charset=utf-8", headers=_PAGE_HEADERS)
 
 
 def state(bakong: "BakongSimulator") -> dict[str, Any]:
