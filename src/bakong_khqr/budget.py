@@ -1,0 +1,91 @@
+"""How many calls may be made: a protocol that any store may fulfil, and a budget in memory.
+
+Bakong allows a token 100 calls a day (seen in production, in no document), refused calls included, so a budget counts
+before a call is sent and gives nothing back.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Protocol
+
+from bakong_khqr.api.envelope import PHNOM_PENH, next_day_in_phnom_penh
+from bakong_khqr.errors import InvalidRequest, QuotaExceeded
+
+
+class RequestBudget(Protocol):
+    """Asked by a client before each sending of each call, retries included. One budget may serve many clients."""
+
+    def spend(self, calls: int, *, purpose: str) -> float | None:
+        """Take `calls` for the endpoint `purpose` (`"check_transaction_by_md5"`).
+
+        Refuse by raising `QuotaExceeded` with `retry_at`; defer by returning the seconds that the client is to wait before
+        it sends. None or 0 is "now". `calls` is 0 for an endpoint that sends no token.
+        """
+
+
+class AsyncRequestBudget(Protocol):
+    """The same for `AsyncBakongClient`, awaited: for a budget that lives in a database."""
+
+    def spend(self, calls: int, *, purpose: str) -> Awaitable[float | None]:
+        """As `RequestBudget.spend`."""
+
+
+class DailyBudget:
+    """A budget in memory: `limit` calls in a day of Phnom Penh, at most `calls_per_second`; None doesn't limit.
+
+    Safe to share between threads, tasks and clients of one process. A restart forgets what was spent.
+    """
+
+    def __init__(
+        self,
+        limit: int | None = 100,
+        *,
+        calls_per_second: float | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        if limit is not None and limit < 0:
+            raise InvalidRequest(f"limit: must be 0 or more calls a day, not {limit}")
+        if calls_per_second is not None and not calls_per_second > 0:
+            raise InvalidRequest(f"calls_per_second: must be more than 0, not {calls_per_second}")
+        self.limit = limit
+        self._seconds_per_call = 1 / calls_per_second if calls_per_second else 0.0
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._day = clock().astimezone(PHNOM_PENH).date()
+        self._used = 0
+        self._next_slot = float("-inf")
+
+    def spend(self, calls: int, *, purpose: str) -> float:  # noqa: ARG002 - the protocol's; here all calls are alike
+        """Take `calls`, or raise `QuotaExceeded` and take none; returns the seconds to wait for this call's turn."""
+        with self._lock:
+            now = self._clock()
+            self._roll_over(now)
+            if self.limit is not None and self._used + calls > self.limit:
+                raise QuotaExceeded(
+                    f"our own budget of {self.limit} calls a day is spent", retry_at=next_day_in_phnom_penh(now)
+                )
+            self._used += calls
+            # Each call reserves the next free moment, so that a crowd is spread out and nobody has to ask again.
+            slot = max(now.timestamp(), self._next_slot)
+            self._next_slot = slot + calls * self._seconds_per_call
+            return slot - now.timestamp() if calls else 0.0
+
+    @property
+    def used(self) -> int:
+        """Calls taken today."""
+        with self._lock:
+            self._roll_over(self._clock())
+            return self._used
+
+    @property
+    def remaining(self) -> int | None:
+        """Calls left today; None when the day isn't limited."""
+        return None if self.limit is None else self.limit - self.used
+
+    def _roll_over(self, now: datetime) -> None:
+        today = now.astimezone(PHNOM_PENH).date()
+        if today != self._day:
+            self._day, self._used = today, 0

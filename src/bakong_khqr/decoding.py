@@ -1,0 +1,351 @@
+"""Payload to fields: read it, and judge it by every rule that doesn't depend on the time of day.
+
+A good payload is read without any bookkeeping; where something is wrong, its place is looked up afterwards. The order of
+problems is the official SDK's: checksum first, then 47 and 45, then what is missing, then one data object after the other.
+"""
+
+import re
+from decimal import Decimal
+
+from attrs import define, field
+
+from bakong_khqr.account import INDIVIDUAL, MERCHANT, Kind
+from bakong_khqr.additional_data import ADDITIONAL_DATA, LANGUAGE, language_fault
+from bakong_khqr.emv.characters import character_fault, refused_character
+from bakong_khqr.emv.crc import crc16
+from bakong_khqr.emv.tags import Path
+from bakong_khqr.emv.tlv import check_text, level_faults, may_nest, split
+from bakong_khqr.errors import ErrorCode, InvalidKHQR
+from bakong_khqr.fields import (
+    DYNAMIC,
+    MERCHANT_CATEGORY_CODE,
+    MERCHANT_CITY,
+    MERCHANT_NAME,
+    STATIC,
+    UNION_PAY,
+    Fields,
+    union_pay_fault,
+)
+from bakong_khqr.money import BY_NUMERIC_CODE, Currency, amount_fault, read_amount
+from bakong_khqr.template import Template, TextField
+from bakong_khqr.timestamp import length_fault, missing_fault, past_fault, read_milliseconds, to_datetime
+
+_CHECKSUM = re.compile("[0-9A-Fa-f]{4}")
+
+# What must be there, by ID; the account, 29 or 30, is asked for between 00 and 52.
+_REQUIRED = {
+    "00": ("payload_format_indicator", ErrorCode.PAYLOAD_FORMAT_INDICATOR_TAG_REQUIRED),
+    "29": ("bakong_account_id", ErrorCode.MERCHANT_TYPE_REQUIRED),
+    "52": ("merchant_category_code", ErrorCode.MERCHANT_CATEGORY_TAG_REQUIRED),
+    "53": ("currency", ErrorCode.CURRENCY_TYPE_REQUIRED),
+    "58": ("country_code", ErrorCode.COUNTRY_CODE_TAG_REQUIRED),
+    "59": ("merchant_name", ErrorCode.MERCHANT_NAME_REQUIRED),
+    "60": ("merchant_city", ErrorCode.MERCHANT_CITY_TAG_REQUIRED),
+}
+_TEMPLATES = {"29": INDIVIDUAL, "30": MERCHANT, "62": ADDITIONAL_DATA, "64": LANGUAGE}
+_TOP_TEXTS = (UNION_PAY, MERCHANT_CATEGORY_CODE, MERCHANT_NAME, MERCHANT_CITY)
+_NAMES: dict[Path, str] = {one.path: one.name for one in _TOP_TEXTS} | {
+    one.path: one.name for template in _TEMPLATES.values() for one in template.fields
+}
+
+
+@define
+class Reading:
+    """What a payload holds and what is wrong with it. Values by ID; a template's members by its ID and theirs."""
+
+    payload: str
+    problems: list[InvalidKHQR] = field(factory=list)
+    objects: dict[str, str] = field(factory=dict)
+    members: dict[str, dict[str, str]] = field(factory=dict)
+    readable: bool = True
+    currency: Currency | None = None
+    amount: Decimal | None = None
+    created_ms: int | None = None
+    expires_ms: int | None = None
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether the point of initiation method is 12."""
+        return self.objects.get("01") == DYNAMIC
+
+    def offset(self, *path: str) -> int | None:
+        """Return where the data object at `path` begins in the payload, `None` where there is none."""
+        text, at = self.payload, 0
+        for depth, wanted in enumerate(path, start=1):
+            for identifier, value in split(text)[0]:
+                if identifier == wanted:
+                    break
+                at += 4 + len(value)
+            else:
+                return None
+            if depth < len(path):
+                text, at = value, at + 4
+        return at
+
+    def path_at(self, offset: int) -> Path:
+        """Return the IDs of the data objects that the character at `offset` is in, from the top down; `()` for none."""
+        text, at = self.payload, 0
+        path: Path = ()
+        while True:
+            for identifier, value in split(text)[0]:
+                if at <= offset < at + 4 + len(value):
+                    break
+                at += 4 + len(value)
+            else:
+                return path
+            path = (*path, identifier)
+            if offset < at + 4 or not may_nest(path):
+                return path
+            text, at = value, at + 4
+
+
+def read(payload: str) -> Reading:
+    """Read and judge `payload`. Raises `TypeError` for anything but text, and nothing else."""
+    reading = Reading(payload)
+    try:
+        check_text(payload)
+    except InvalidKHQR as fault:
+        reading.problems.append(fault)
+        return reading
+    _read_structure(reading)
+    _judge_presence(reading)
+    _judge_head(reading)
+    _judge_account(reading)
+    _judge_text(reading, MERCHANT_CATEGORY_CODE)
+    _judge_money(reading)
+    _judge_country(reading)
+    _judge_text(reading, MERCHANT_NAME)
+    _judge_text(reading, MERCHANT_CITY)
+    _judge_additional_data(reading)
+    if reading.is_dynamic:
+        _judge_timestamps(reading)
+    return reading
+
+
+def fields(reading: Reading) -> Fields:
+    """Return the fields of a reading without problems, but for a missing expiry."""
+    objects, members = reading.objects, reading.members
+    kind: Kind = "individual" if "29" in objects else "merchant"
+    account = members["29" if kind == "individual" else "30"]
+    additional_data, language = members["62"], members["64"]
+    created_ms, expires_ms = reading.created_ms, reading.expires_ms
+    assert reading.currency is not None  # noqa: S101 - a payload without a currency has a problem
+    return Fields(
+        payload=reading.payload,
+        kind=kind,
+        point_of_initiation_method=objects.get("01", STATIC),
+        bakong_account_id=account["00"],
+        account_information=account.get("01") if kind == "individual" else None,
+        merchant_id=account.get("01") if kind == "merchant" else None,
+        acquiring_bank=account.get("02"),
+        merchant_category_code=objects["52"],
+        currency=reading.currency,
+        amount=reading.amount or None,
+        merchant_name=objects["59"],
+        merchant_city=objects["60"],
+        bill_number=additional_data.get("01"),
+        mobile_number=additional_data.get("02"),
+        store_label=additional_data.get("03"),
+        terminal_label=additional_data.get("07"),
+        purpose_of_transaction=additional_data.get("08"),
+        language_preference=language.get("00"),
+        merchant_name_alternate_language=language.get("01"),
+        merchant_city_alternate_language=language.get("02"),
+        upi_account_information=objects.get("15"),
+        created_at=None if created_ms is None else to_datetime(created_ms),
+        expires_at=None if expires_ms is None else to_datetime(expires_ms),
+    )
+
+
+def _read_structure(reading: Reading) -> None:
+    """Checksum, characters and nesting: whether this is a payload at all."""
+    payload, problems = reading.payload, reading.problems
+    pairs, stop = split(payload)
+    reading.objects = objects = dict(pairs)
+    reading.readable = stop == len(payload)
+    refused_at = refused_character(payload)
+    if (fault := _checksum_fault(payload, pairs, refused_at)) is not None:
+        problems.append(fault)
+    if refused_at is not None:
+        name = _NAMES.get(reading.path_at(refused_at))
+        problems.append(character_fault(payload, refused_at, field=name, offset=refused_at))
+    if not reading.readable or len(objects) != len(pairs):
+        problems.extend(level_faults(payload, 0, ()))
+    if "63" in objects and pairs[-1][0] != "63":
+        at = reading.offset("63")
+        message = f"the CRC (data object 63) stands at offset {at}; it must be the last data object"
+        problems.append(InvalidKHQR(ErrorCode.CRC_NOT_LAST, message, field="crc", offset=at))
+    for identifier in ("29", "30", "62", "64", "99"):
+        reading.members[identifier] = _read_template(reading, identifier) if identifier in objects else {}
+
+
+def _checksum_fault(payload: str, pairs: list[tuple[str, str]], refused_at: int | None) -> InvalidKHQR | None:
+    end = len(payload) - 8
+    if payload[-8:-4] != "6304":
+        if pairs and pairs[-1][0] == "63":
+            message = f"the CRC {pairs[-1][1]!r} must be four hexadecimal digits"
+            return InvalidKHQR(ErrorCode.CRC_LENGTH_INVALID, message, field="crc", length=len(pairs[-1][1]), limit=4)
+        return InvalidKHQR(
+            ErrorCode.CRC_TAG_REQUIRED, "the payload must end in its CRC: 6304 and four hexadecimal digits", field="crc"
+        )
+    if _CHECKSUM.fullmatch(payload, end + 4) is None:
+        message = f"the CRC {payload[-4:]!r} must be four hexadecimal digits"
+        return InvalidKHQR(ErrorCode.CRC_LENGTH_INVALID, message, field="crc", offset=end)
+    if refused_at is None and (right := crc16(payload[:-4])) != payload[-4:].upper():
+        message = f"the CRC is {payload[-4:]}, but the text before it gives {right}: the payload was changed or cut"
+        return InvalidKHQR(ErrorCode.KHQR_INVALID, message, field="crc", offset=end)
+    return None
+
+
+def _read_template(reading: Reading, identifier: str) -> dict[str, str]:
+    value = reading.objects[identifier]
+    pairs, stop = split(value)
+    members = dict(pairs)
+    if stop != len(value) or len(members) != len(pairs):
+        at = reading.offset(identifier)
+        assert at is not None  # noqa: S101 - it was read from there
+        reading.problems.extend(level_faults(value, at + 4, (identifier,)))
+    return members
+
+
+def _judge_presence(reading: Reading) -> None:
+    objects = reading.objects
+    if not reading.readable:
+        return  # what is missing may stand in the part that can't be read
+    if reading.is_dynamic and "54" not in objects:
+        message = "point of initiation method 12 needs a transaction amount (data object 54)"
+        reading.problems.append(InvalidKHQR(ErrorCode.INVALID_DYNAMIC_KHQR, message, field="amount"))
+    if (reading.is_dynamic or "54" in objects) and "99" not in objects:
+        reading.problems.append(missing_fault())
+    if _REQUIRED.keys() <= objects.keys():
+        return
+    for identifier, (name, code) in _REQUIRED.items():
+        if identifier not in objects and not (identifier == "29" and "30" in objects):
+            place = "29 or 30" if identifier == "29" else identifier
+            reading.problems.append(InvalidKHQR(code, f"{name} (data object {place}) is required", field=name))
+
+
+def _judge_head(reading: Reading) -> None:
+    objects = reading.objects
+    indicator, method = objects.get("00"), objects.get("01")
+    if indicator is not None and indicator != "01":
+        codes = (ErrorCode.PAYLOAD_FORMAT_INDICATOR_TAG_REQUIRED, ErrorCode.PAYLOAD_FORMAT_INDICATOR_LENGTH_INVALID)
+        _blame(reading, "payload_format_indicator", "00", 2, codes, ErrorCode.PAYLOAD_FORMAT_INDICATOR_INVALID, "01")
+    if method is not None and method != STATIC and method != DYNAMIC:
+        codes = (ErrorCode.POINT_OF_INITIATION_METHOD_INVALID, ErrorCode.POINT_INITIATION_LENGTH_INVALID)
+        rule = "11 (static) or 12 (dynamic)"
+        _blame(
+            reading, "point_of_initiation_method", "01", 2, codes, ErrorCode.POINT_OF_INITIATION_METHOD_INVALID, rule
+        )
+    _judge_text(reading, UNION_PAY)
+
+
+def _judge_account(reading: Reading) -> None:
+    if "29" in reading.objects and "30" in reading.objects:
+        message = (
+            "the payload names two accounts, 29 (individual) and 30 (merchant); readers disagree on which one is paid"
+        )
+        at = reading.offset("30")
+        reading.problems.append(
+            InvalidKHQR(ErrorCode.MERCHANT_TYPE_AMBIGUOUS, message, field="bakong_account_id", offset=at)
+        )
+    for template in (INDIVIDUAL, MERCHANT):
+        if template.id in reading.objects:
+            _judge_template(reading, template)
+
+
+def _judge_money(reading: Reading) -> None:
+    objects = reading.objects
+    code = objects.get("53")
+    currency = reading.currency = BY_NUMERIC_CODE.get(code or "")
+    if code is not None and currency is None:
+        codes = (ErrorCode.CURRENCY_TYPE_REQUIRED, ErrorCode.TRANSACTION_CURRENCY_LENGTH_INVALID)
+        _blame(reading, "currency", "53", 3, codes, ErrorCode.UNSUPPORTED_CURRENCY, "116 (KHR) or 840 (USD)")
+    if currency is Currency.USD and "15" in objects:
+        reading.problems.append(union_pay_fault(offset=reading.offset("15")))
+    text = objects.get("54")
+    if text is None:
+        return
+    reading.amount = amount = read_amount(text, currency)
+    if amount is None:
+        rule = "digits, at most two decimals for dollars and none for riel, at most 13 characters"
+        reading.problems.append(amount_fault(text, rule, offset=reading.offset("54"), length=len(text), limit=13))
+    elif not amount and reading.is_dynamic:
+        rule = "a dynamic code (method 12) asks for more than 0"
+        reading.problems.append(amount_fault(text, rule, offset=reading.offset("54")))
+
+
+def _judge_country(reading: Reading) -> None:
+    country = reading.objects.get("58")
+    if country is not None and country != "KH":
+        codes = (ErrorCode.COUNTRY_CODE_TAG_REQUIRED, ErrorCode.COUNTRY_CODE_LENGTH_INVALID)
+        _blame(reading, "country_code", "58", 3, codes, ErrorCode.COUNTRY_CODE_INVALID, "KH")
+
+
+def _judge_additional_data(reading: Reading) -> None:
+    objects = reading.objects
+    if "62" in objects:
+        _judge_template(reading, ADDITIONAL_DATA)
+    if "64" in objects:
+        members = reading.members["64"]
+        fault = language_fault(members.get("00"), members.get("01"), members.get("02"), offset=None)
+        if fault is not None:
+            fault.offset = reading.offset("64")
+            reading.problems.append(fault)
+        _judge_template(reading, LANGUAGE)
+
+
+def _judge_timestamps(reading: Reading) -> None:
+    if "99" not in reading.objects:
+        return
+    members, problems = reading.members["99"], reading.problems
+    created, expires = members.get("00"), members.get("01")
+    if created is not None:
+        reading.created_ms = read_milliseconds(created)
+        if reading.created_ms is None:
+            problems.append(length_fault("created_at", repr(created), offset=reading.offset("99", "00")))
+    if not expires:
+        problems.append(missing_fault(offset=reading.offset("99")))
+        return
+    reading.expires_ms = read_milliseconds(expires)
+    if reading.expires_ms is None:
+        problems.append(length_fault("expires_at", repr(expires), offset=reading.offset("99", "01")))
+    elif reading.created_ms is not None and reading.expires_ms < reading.created_ms:
+        problems.append(past_fault(reading.created_ms, reading.expires_ms, offset=reading.offset("99", "01")))
+
+
+def _judge_text(reading: Reading, rule: TextField) -> None:
+    value = reading.objects.get(rule.id)
+    if value is not None and not rule.accepts(value):
+        reading.problems.append(rule.fault(value, offset=reading.offset(*rule.path)))
+
+
+def _judge_template(reading: Reading, template: Template) -> None:
+    members = reading.members[template.id]
+    for rule in template.refused(members):
+        offset = reading.offset(*rule.path)
+        reading.problems.append(rule.fault(members.get(rule.id), offset=offset))
+
+
+def _blame(
+    reading: Reading,
+    name: str,
+    identifier: str,
+    limit: int,
+    codes: tuple[ErrorCode, ErrorCode],
+    otherwise: ErrorCode,
+    rule: str,
+) -> None:
+    """Add the problem of a value that may only be one of a few; `codes` are for an empty one and for one over `limit`."""
+    value = reading.objects[identifier]
+    code = otherwise if value and len(value) <= limit else codes[bool(value)]
+    reading.problems.append(
+        InvalidKHQR(
+            code,
+            f"{name} {value!r} must be {rule}",
+            field=name,
+            offset=reading.offset(identifier),
+            length=len(value),
+            limit=limit,
+        )
+    )

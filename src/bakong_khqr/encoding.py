@@ -1,0 +1,119 @@
+"""Fields to payload: every field checked, in the order in which the official SDK writes and judges them.
+
+The official numbers come first fault first: 15, the account, 52, 53, UnionPay beside dollars (44), 54, 59, 60, 62, 64, and
+the timestamps last.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from time import time_ns
+from typing import Any
+
+from bakong_khqr.account import ACCOUNTS, Kind
+from bakong_khqr.additional_data import ADDITIONAL_DATA, LANGUAGE, language_fault
+from bakong_khqr.emv.characters import character_fault, refused_character
+from bakong_khqr.emv.crc import crc16
+from bakong_khqr.fields import (
+    DYNAMIC,
+    MERCHANT_CATEGORY_CODE,
+    MERCHANT_CITY,
+    MERCHANT_NAME,
+    STATIC,
+    UNION_PAY,
+    Fields,
+    union_pay_fault,
+)
+from bakong_khqr.money import Currency, read_currency, write_amount
+from bakong_khqr.timestamp import (
+    duration_milliseconds,
+    missing_fault,
+    to_datetime,
+    to_milliseconds,
+    write_timestamps,
+)
+
+
+def encode(kind: Kind, given: Mapping[str, Any]) -> Fields:
+    """Return the payload of a KHQR and its fields as they were written.
+
+    `given` has every parameter of `KHQR.individual` or `KHQR.merchant` by name. Raises what they raise.
+    """
+    union_pay = UNION_PAY.write(given["upi_account_information"])
+    account = ACCOUNTS[kind].write(given)
+    category = MERCHANT_CATEGORY_CODE.write(given["merchant_category_code"])
+    currency = read_currency(given["currency"])
+    if union_pay and currency is Currency.USD:
+        raise union_pay_fault()
+    amount = write_amount(given["amount"], currency)
+    name = MERCHANT_NAME.write(given["merchant_name"])
+    city = MERCHANT_CITY.write(given["merchant_city"])
+    additional_data = ADDITIONAL_DATA.write(given)
+    language = _language(given)
+    created_ms, expires_ms = _moments(given)
+    if amount is None:
+        method, amount_object, timestamps = STATIC, "", ""
+        created_at = expires_at = None
+    else:
+        if expires_ms is None:
+            raise missing_fault()
+        method, amount_object = DYNAMIC, f"54{len(amount):02}{amount}"
+        timestamps = write_timestamps(created_ms, expires_ms)
+        created_at, expires_at = to_datetime(created_ms), to_datetime(expires_ms)
+    text = (
+        f"0002010102{method}{union_pay}{account}{category}5303{currency.numeric_code}{amount_object}5802KH"
+        f"{name}{city}{additional_data}{language}{timestamps}6304"
+    )
+    if refused_character(text) is not None:
+        raise _refused_field(given)
+    return Fields(
+        payload=text + crc16(text),
+        kind=kind,
+        point_of_initiation_method=method,
+        bakong_account_id=given["bakong_account_id"],
+        account_information=given.get("account_information"),
+        merchant_id=given.get("merchant_id"),
+        acquiring_bank=given["acquiring_bank"],
+        merchant_category_code=given["merchant_category_code"],
+        currency=currency,
+        amount=None if amount is None else Decimal(amount),
+        merchant_name=given["merchant_name"],
+        merchant_city=given["merchant_city"],
+        bill_number=given["bill_number"],
+        mobile_number=given["mobile_number"],
+        store_label=given["store_label"],
+        terminal_label=given["terminal_label"],
+        purpose_of_transaction=given["purpose_of_transaction"],
+        language_preference=given["language_preference"],
+        merchant_name_alternate_language=given["merchant_name_alternate_language"],
+        merchant_city_alternate_language=given["merchant_city_alternate_language"],
+        upi_account_information=given["upi_account_information"],
+        created_at=created_at,
+        expires_at=expires_at,
+    )
+
+
+def _language(given: Mapping[str, Any]) -> str:
+    preference = given["language_preference"]
+    name, city = given["merchant_name_alternate_language"], given["merchant_city_alternate_language"]
+    if (fault := language_fault(preference, name, city)) is not None:
+        raise fault
+    return LANGUAGE.write(given)
+
+
+def _moments(given: Mapping[str, Any]) -> tuple[int, int | None]:
+    """Return creation and expiry in milliseconds. Creation is the present unless given; a static code uses neither."""
+    created_at, expires_at, expires_in = given["created_at"], given["expires_at"], given["expires_in"]
+    created_ms = time_ns() // 1_000_000 if created_at is None else to_milliseconds("created_at", created_at)
+    if expires_in is None:
+        return created_ms, None if expires_at is None else to_milliseconds("expires_at", expires_at)
+    if expires_at is not None:
+        raise ValueError("expires_at and expires_in are both given: pass one of them")
+    return created_ms, created_ms + duration_milliseconds("expires_in", expires_in)
+
+
+def _refused_field(given: Mapping[str, Any]) -> Exception:
+    """Return the error for the first field that holds a refused character; the whole text was searched at once."""
+    for name, value in given.items():
+        if isinstance(value, str) and (at := refused_character(value)) is not None:
+            return character_fault(value, at, field=name)
+    raise AssertionError("a refused character was in no field")

@@ -1,0 +1,158 @@
+"""Money on a KHQR: the two currencies and their amounts. A riel amount is whole, a dollar amount has at most two decimals.
+
+Amounts are `Decimal` and are taken and written by value, digit by digit: no float, and no rounding under anybody's decimal
+context.
+"""
+
+import re
+from decimal import Decimal
+from enum import StrEnum
+from reprlib import repr as shown
+
+from bakong_khqr.errors import ErrorCode, InvalidKHQR
+
+MOST_CHARACTERS = 13
+"""A written amount's most characters: EMVCo QRCPS-MPM 1.1, data object 54."""
+
+_PLAIN = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
+
+
+class Currency(StrEnum):
+    """A currency of KHQR. Its value is the ISO 4217 letter code: `Currency.USD == "USD"`, `Currency(840) is Currency.USD`."""
+
+    KHR = "KHR"
+    USD = "USD"
+
+    @property
+    def numeric_code(self) -> str:
+        """The ISO 4217 numeric code, as data object 53 holds it: `"116"` or `"840"`."""
+        return _NUMERIC_CODES[self]
+
+    @property
+    def decimals(self) -> int:
+        """The number of decimals of an amount: 0 for riel, 2 for dollars."""
+        return _DECIMALS[self]
+
+    @property
+    def symbol(self) -> str:
+        """The sign people write: `"៛"` or `"$"`."""
+        return _SYMBOLS[self]
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Currency | None":
+        return _CURRENCIES.get(value) if isinstance(value, int) else None
+
+
+_NUMERIC_CODES = {Currency.KHR: "116", Currency.USD: "840"}
+_DECIMALS = {Currency.KHR: 0, Currency.USD: 2}
+_SYMBOLS = {Currency.KHR: "៛", Currency.USD: "$"}
+_CURRENCIES: dict[object, Currency] = {"KHR": Currency.KHR, "USD": Currency.USD, 116: Currency.KHR, 840: Currency.USD}
+BY_NUMERIC_CODE = {"116": Currency.KHR, "840": Currency.USD}
+
+
+def read_currency(value: Currency | str | int) -> Currency:
+    """Return the currency for a `Currency`, `"KHR"`, `"USD"`, 116 or 840.
+
+    Raises `InvalidKHQR`: code 9 for `""`, 28 for any other. `TypeError` for another type.
+    """
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise TypeError(f"currency must be a Currency, a str or an int, not {type(value).__name__}")
+    currency = _CURRENCIES.get(value)
+    if currency is not None:
+        return currency
+    if value == "":
+        raise InvalidKHQR(ErrorCode.CURRENCY_TYPE_REQUIRED, "currency is required: KHR or USD", field="currency")
+    raise InvalidKHQR(
+        ErrorCode.UNSUPPORTED_CURRENCY,
+        f"currency {shown(value)} is not supported: KHR (116) or USD (840)",
+        field="currency",
+    )
+
+
+def write_amount(amount: Decimal | int | str | None, currency: Currency) -> str | None:
+    """Return `amount` as a payload writes it: `"100"`, `"10.50"`. `None` for no amount, which 0 is.
+
+    Text is ASCII digits with an optional point and digits; `"1e3"` is refused, `Decimal("1E+3")` is the number 1000.
+    Raises `InvalidKHQR` code 4 for what isn't an amount of `currency`, `TypeError` for a float or another type.
+    """
+    if amount is None:
+        return None
+    whole, fraction = _digits(amount)
+    whole, fraction = whole.lstrip("0") or "0", fraction.rstrip("0")
+    if len(fraction) > currency.decimals:
+        raise amount_fault(amount, _DECIMALS_RULE[currency])
+    written = f"{whole}.{fraction:0<2}" if fraction else whole
+    if written == "0":
+        return None
+    if len(written) > MOST_CHARACTERS:
+        raise amount_fault(amount, f"at most {MOST_CHARACTERS} characters", length=len(written), limit=MOST_CHARACTERS)
+    return written
+
+
+def read_amount(text: str, currency: Currency | None) -> Decimal | None:
+    """Return the amount that data object 54 holds, or `None` where it isn't one.
+
+    More zeros than `currency` has decimals are no fault: `50000.0` riel is 50000. Without a currency only the form counts.
+    """
+    found = _PLAIN.fullmatch(text)
+    if found is None or len(text) > MOST_CHARACTERS:
+        return None
+    fraction = found[2]
+    if fraction and currency is not None and len(fraction.rstrip("0")) > currency.decimals:
+        return None
+    return Decimal(text)
+
+
+def format_amount(amount: Decimal, currency: Currency) -> str:
+    """Return the amount as people write it: `"៛ 10,000"`, `"$ 2.50"`."""
+    return f"{currency.symbol} {amount:,.{currency.decimals}f}"
+
+
+def amount_fault(
+    amount: object, rule: str, *, offset: int | None = None, length: int | None = None, limit: int | None = None
+) -> InvalidKHQR:
+    """Return the error of code 4 for `amount`, with the rule that it breaks."""
+    return InvalidKHQR(
+        ErrorCode.TRANSACTION_AMOUNT_INVALID,
+        f"amount {shown(amount)}: {rule}",
+        field="amount",
+        offset=offset,
+        length=length,
+        limit=limit,
+    )
+
+
+_DECIMALS_RULE = {Currency.KHR: "riel are whole", Currency.USD: "a dollar amount has at most two decimals"}
+
+
+def _digits(amount: Decimal | int | str) -> tuple[str, str]:
+    """Return the digits before and after the point."""
+    if isinstance(amount, str):
+        text = amount
+    elif isinstance(amount, Decimal):
+        text = _decimal_text(amount)
+    elif isinstance(amount, int) and not isinstance(amount, bool):
+        if not 0 <= amount < 10**MOST_CHARACTERS:  # before str(), which has a limit of its own
+            raise InvalidKHQR(
+                ErrorCode.TRANSACTION_AMOUNT_INVALID,
+                f"amount: an int must be 0 or more and have at most {MOST_CHARACTERS} digits",
+                field="amount",
+            )
+        text = str(amount)
+    else:
+        raise TypeError(f'amount must be a Decimal, int or str such as "2.50", not {type(amount).__name__}')
+    found = _PLAIN.fullmatch(text)
+    if found is None:
+        raise amount_fault(amount, "digits, and where there are cents a point and digits: 10000 or 2.50")
+    return found[1], found[2] or ""
+
+
+def _decimal_text(amount: Decimal) -> str:
+    """Return a decimal without exponent. The range is looked at first: 1E+999999999 would be a gigabyte of zeros."""
+    if not amount.is_finite():
+        raise amount_fault(amount, "it must be a finite number")
+    if amount == 0:
+        return "0"
+    if not -MOST_CHARACTERS < amount.adjusted() < MOST_CHARACTERS:
+        raise amount_fault(amount, f"at most {MOST_CHARACTERS} characters, and no fraction of a cent")
+    return f"{amount:f}"

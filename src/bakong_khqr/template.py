@@ -1,0 +1,112 @@
+"""Text fields of a KHQR and the templates that hold them: one rule per field, obeyed in writing and in reading.
+
+Where a field stands and how long it may be comes from the table in `emv/tags.py`; what is added here is its public name and
+the official SDK's code for each way of getting it wrong.
+"""
+
+import re
+from collections.abc import Mapping
+from reprlib import repr as shown
+from typing import Any
+
+from attrs import field, frozen
+
+from bakong_khqr.emv.tags import Path, describe
+from bakong_khqr.emv.tlv import TWO_DIGITS
+from bakong_khqr.errors import ErrorCode, InvalidKHQR
+
+
+@frozen
+class TextField:
+    """A field that is text: its public `name`, its `path` in the payload, and the codes for its faults.
+
+    A field with a `required_code` must be given. `pattern` is the form of the whole value where it has one, `form` says it
+    in words, and `form_code` is the fault.
+    """
+
+    name: str
+    path: Path
+    length_code: ErrorCode
+    required_code: ErrorCode | None = None
+    least: int = 1
+    pattern: re.Pattern[str] | None = None
+    form: str = ""
+    form_code: ErrorCode = ErrorCode.KHQR_INVALID
+    id: str = field(init=False)
+    limit: int = field(init=False)
+
+    @id.default
+    def _last_of_path(self) -> str:
+        return self.path[-1]
+
+    @limit.default
+    def _from_the_table(self) -> int:
+        tag = describe(*self.path)
+        if tag is None:
+            raise LookupError(f"data object {'.'.join(self.path)} isn't in the table")
+        return tag.most
+
+    def accepts(self, value: str | None) -> bool:
+        """Say whether `value` keeps the rule; `None` is an absent field."""
+        if value is None:
+            return self.required_code is None
+        pattern = self.pattern
+        return self.least <= len(value) <= self.limit and (pattern is None or pattern.fullmatch(value) is not None)
+
+    def write(self, value: str | None) -> str:
+        """Return the field as a data object, `""` when it is absent and may be.
+
+        Raises `InvalidKHQR` with the field's code, `TypeError` for what isn't text.
+        """
+        if not isinstance(value, str):
+            if value is None and self.required_code is None:
+                return ""
+            raise TypeError(f"{self.name} must be a str, not {type(value).__name__}")
+        if not self.accepts(value):
+            raise self.fault(value)
+        return f"{self.id}{TWO_DIGITS[len(value)]}{value}"
+
+    def fault(self, value: str | None, *, offset: int | None = None) -> InvalidKHQR:
+        """Return the error for a value that isn't accepted."""
+        place = ".".join(self.path)
+        if self.required_code is not None and not value:
+            return InvalidKHQR(
+                self.required_code, f"{self.name} (data object {place}) is required", field=self.name, offset=offset
+            )
+        value = value or ""
+        length = len(value)
+        if self.least <= length <= self.limit:
+            message = f"{self.name} {shown(value)} must be {self.form}"
+            return InvalidKHQR(self.form_code, message, field=self.name, offset=offset, length=length, limit=self.limit)
+        span = f"{self.limit}" if self.least == self.limit else f"{self.least} to {self.limit}"
+        message = f"{self.name} {shown(value)} has {length} characters; it may have {span}"
+        return InvalidKHQR(self.length_code, message, field=self.name, offset=offset, length=length, limit=self.limit)
+
+
+@frozen
+class Template:
+    """A data object that holds text fields: its ID, its name in words, its fields in the order of writing."""
+
+    id: str
+    name: str
+    fields: tuple[TextField, ...]
+
+    def write(self, given: Mapping[str, Any]) -> str:
+        """Return the template with what `given` has of its fields by name, `""` when it has none of them.
+
+        Raises `InvalidKHQR` when the fields together pass 99 characters, which two digits of length can't say: the official
+        SDK writes three, and nobody can read that payload.
+        """
+        text = "".join([field.write(given[field.name]) for field in self.fields])
+        if not text:
+            return ""
+        length = len(text)
+        if length > 99:
+            used = ", ".join(field.name for field in self.fields if given[field.name] is not None)
+            message = f"{self.name} (template {self.id}) has {length} characters, 4 per field and {used}; it may have at most 99"
+            raise InvalidKHQR(ErrorCode.TEMPLATE_LENGTH_INVALID, message, field=self.name, length=length, limit=99)
+        return f"{self.id}{TWO_DIGITS[length]}{text}"
+
+    def refused(self, objects: Mapping[str, str]) -> list[TextField]:
+        """Return the fields whose value in `objects`, by ID, isn't accepted, absent ones that must be there included."""
+        return [field for field in self.fields if not field.accepts(objects.get(field.id))]

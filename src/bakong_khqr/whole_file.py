@@ -1,0 +1,22 @@
+"""Files that are written whole or not at all: whoever reads the path never sees half a picture."""
+
+import os
+from pathlib import Path
+from secrets import token_hex
+
+
+def write_file(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write `content` to `path`: into a new file beside it, which then takes its place.
+
+    Raises `OSError` as `open` does, and leaves what was there before.
+    """
+    target = Path(path).resolve()
+    if target.exists() and not target.is_file():
+        target.write_bytes(content)  # a pipe or a device such as /dev/stdout is written to, never replaced
+        return
+    partial = target.with_name(f".{token_hex(8)}.partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
