@@ -1,0 +1,142 @@
+"""`kill -9` at random under load: what was acknowledged is there, once, and is settled.
+
+CI kills ten times on each database; `KILLS=200 pytest -m slow` is the long form.
+"""
+
+import asyncio
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+from attrs import Factory, define
+
+from bakong_service.cli.stage import Stage
+
+CUSTOMERS = 6
+SETTLED_SECONDS = 60
+WATCHING_AGAIN_SECONDS = 2.0
+
+
+@define
+class Load:
+    """Customers who create payments and pay them while services die; what each was told is kept."""
+
+    stage: Stage
+    dice: random.Random
+    acknowledged: dict[str, str] = Factory(dict)  # reference -> the status it must reach
+    stopped: bool = False
+
+    async def customer(self) -> None:
+        assert self.stage.simulator is not None
+        async with httpx.AsyncClient(timeout=5, trust_env=False) as http:
+            while not self.stopped:
+                key = str(uuid4())
+                created = await self.create(http, key)
+                if created is None:
+                    continue
+                way = self.dice.choice(["paid", "paid", "review", "pending"])
+                if way != "pending":
+                    wrong = {"amount": "0.01"} if way == "review" else {}
+                    paid = await http.post(
+                        f"{self.stage.simulator.url}/_simulator/pay", json={"qr": created["qr"], **wrong}
+                    )
+                    assert paid.is_success, paid.text
+                self.acknowledged[created["reference"]] = way
+                await asyncio.sleep(self.dice.uniform(0, 0.05))
+
+    async def create(self, http: httpx.AsyncClient, key: str) -> dict[str, str] | None:
+        """Ask with one key until somebody answers, as a careful backend does."""
+        while not self.stopped:
+            service = self.dice.choice(self.stage.services)
+            try:
+                answer = await http.post(
+                    f"{service.url}/v1/payments",
+                    json={"amount": "2.50", "currency": "USD", "description": "Coffee"},
+                    headers={"Authorization": f"Bearer {self.stage.api_key}", "Idempotency-Key": key},
+                )
+            except httpx.TransportError:
+                await asyncio.sleep(0.05)
+                continue
+            if answer.status_code == 201:
+                created: dict[str, str] = answer.json()
+                return created
+            assert answer.status_code in (409, 503), answer.text
+            await asyncio.sleep(0.05)
+        return None
+
+
+async def kill_and_restart(stage: Stage, load: Load, kills: int, database: dict[str, str]) -> None:
+    for _ in range(kills):
+        await asyncio.sleep(load.dice.uniform(0.1, 0.6))
+        victim = load.dice.choice(stage.services)
+        victim.kill()
+        stage.services.remove(victim)
+        await asyncio.to_thread(stage.start_service, "serve", **database)
+    load.stopped = True
+
+
+async def statuses(stage: Stage, references: list[str]) -> dict[str, str]:
+    headers = {"Authorization": f"Bearer {stage.api_key}"}
+    async with httpx.AsyncClient(base_url=stage.services[0].url, headers=headers, timeout=10, trust_env=False) as http:
+        answers = [await http.get(f"/v1/payments/{reference}") for reference in references]
+    assert all(answer.status_code == 200 for answer in answers), "an acknowledged payment is missing"
+    return {answer.json()["reference"]: answer.json()["status"] for answer in answers}
+
+
+async def play(stage: Stage, kills: int, replicas: int, database: dict[str, str], seed: int) -> None:
+    stage.start_simulator()
+    for _ in range(replicas):
+        await asyncio.to_thread(stage.start_service, "serve", **database)
+    load = Load(stage, random.Random(seed))
+    await asyncio.gather(*(load.customer() for _ in range(CUSTOMERS)), kill_and_restart(stage, load, kills, database))
+
+    assert len(load.acknowledged) >= kills
+    expected = dict(load.acknowledged)
+    ends_at = time.monotonic() + SETTLED_SECONDS
+    while (seen := await statuses(stage, list(expected))) != expected:
+        wrong = {r: (seen[r], way) for r, way in expected.items() if seen[r] not in (way, "pending")}
+        assert not wrong, wrong
+        assert time.monotonic() < ends_at, {r: (seen[r], way) for r, way in expected.items() if seen[r] != way}
+        await asyncio.sleep(0.2)
+
+    # One more, after the last kill: it is being watched again at once.
+    stage.services[0].kill()
+    stage.services.pop(0)
+    await asyncio.to_thread(stage.start_service, "serve", **database)
+
+
+def verify(stage: Stage, database: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "bakong_service.cli", "verify"]
+    environment = {**os.environ, **stage.settings(1), **database}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[dict[str, str], int]]:
+    """The settings of a database and how many replicas stand on it."""
+    if request.param == "sqlite":
+        yield {"DATABASE_URL": f"sqlite:///{tmp_path / 'payments.db'}"}, 1
+    else:
+        yield {"DATABASE_URL": request.getfixturevalue("postgresql_url")}, 3
+
+
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("databases", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
+@pytest.mark.parametrize("kills", [10, pytest.param(int(os.environ.get("KILLS", "200")), marks=pytest.mark.slow)])
+def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
+    databases: tuple[dict[str, str], int], kills: int, tmp_path: Path
+) -> None:
+    database, replicas = databases
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"seed {seed}")
+    with Stage(tmp_path) as stage:
+        asyncio.run(play(stage, kills, replicas, database, seed))
+        verify(stage, database)
