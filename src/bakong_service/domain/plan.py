@@ -1,18 +1,53 @@
 """What is sold: a plan at a price for a period. A price change is a new version; a version never changes."""
 
+import re
 from datetime import datetime, timedelta
 
-from attrs import frozen
+from attrs import field, frozen
 
 from bakong_service.domain.money import Money
 
 PERIOD = timedelta(days=30)
 """Thirty days of 86,400 seconds: no calendar months, no local time."""
 
+SHORTEST_PERIOD, LONGEST_PERIOD = timedelta(hours=1), timedelta(days=3660)
+CODE = re.compile(r"[A-Z0-9][A-Z0-9_]{0,31}")
+LONGEST_NAME = 64
+
+
+@frozen(kw_only=True)
+class PlanTerms:
+    """A plan as the shop states it. Raises `ValueError`, naming the field, its value and the rule."""
+
+    code: str = field()  # "PREMIUM"
+    name: str = field()
+    price: Money = field()
+    period: timedelta = field(default=PERIOD)
+
+    @code.validator
+    def _check_code(self, _attribute: object, value: str) -> None:
+        if not CODE.fullmatch(value):
+            raise ValueError(f"code is {value!r}; it takes 1 to 32 of A-Z, 0-9 and _, not starting with _")
+
+    @name.validator
+    def _check_name(self, _attribute: object, value: str) -> None:
+        if not 1 <= len(value.strip()) <= LONGEST_NAME:
+            raise ValueError(f"name is {value!r}; it takes 1 to {LONGEST_NAME} characters")
+
+    @price.validator
+    def _check_price(self, _attribute: object, value: Money) -> None:
+        if value.minor <= 0:
+            raise ValueError(f"price is {value} {value.currency}; it is more than zero")
+
+    @period.validator
+    def _check_period(self, _attribute: object, value: timedelta) -> None:
+        if not SHORTEST_PERIOD <= value <= LONGEST_PERIOD or value.microseconds:
+            raise ValueError(f"period is {value}; it takes whole seconds, from 1 hour to {LONGEST_PERIOD.days} days")
+
 
 @frozen(kw_only=True)
 class Plan:
-    """One version of a plan."""
+    """One version of a plan. Currency and period are the same in all versions of a plan."""
 
     id: int
     code: str  # "PREMIUM"
@@ -21,3 +56,15 @@ class Plan:
     price: Money
     period: timedelta = PERIOD
     created_at: datetime
+
+    @property
+    def terms(self) -> PlanTerms:
+        """What the shop states of it."""
+        return PlanTerms(code=self.code, name=self.name, price=self.price, period=self.period)
+
+
+DEFAULT_PLANS = (
+    PlanTerms(code="PREMIUM", name="Premium", price=Money(50, "USD")),
+    PlanTerms(code="FAMILY_PREMIUM", name="Family Premium", price=Money(100, "USD")),
+)
+"""Sold where no plans file is set."""

@@ -1,0 +1,67 @@
+"""Plans and their versions. Rows are never changed: a new price is a new row."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, func, select
+
+from bakong_service.domain.money import Money
+from bakong_service.domain.plan import Plan
+from bakong_service.storage.inserting import insert_new
+from bakong_service.storage.schema import plans
+
+
+def latest(connection: Connection, code: str) -> Plan | None:
+    """The newest version of a plan; None where there is no such plan."""
+    query = select(plans).where(plans.c.code == code).order_by(plans.c.version.desc()).limit(1)
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else read(row)
+
+
+def of_version(connection: Connection, code: str, version: int) -> Plan | None:
+    """One version of a plan."""
+    query = select(plans).where(plans.c.code == code, plans.c.version == version)
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else read(row)
+
+
+def every_latest(connection: Connection) -> list[Plan]:
+    """The newest version of each plan, by code."""
+    newest = select(plans.c.code, func.max(plans.c.version).label("version")).group_by(plans.c.code).subquery()
+    query = (
+        select(plans)
+        .join(newest, (plans.c.code == newest.c.code) & (plans.c.version == newest.c.version))
+        .order_by(plans.c.code)
+    )
+    return [read(row) for row in connection.execute(query).mappings()]
+
+
+def add(connection: Connection, plan: Plan) -> bool:
+    """Write a version; False where somebody else wrote this version first."""
+    return insert_new(
+        connection,
+        plans,
+        {
+            "id": plan.id,
+            "code": plan.code,
+            "version": plan.version,
+            "name": plan.name,
+            "price_minor": plan.price.minor,
+            "currency": plan.price.currency,
+            "period_seconds": int(plan.period.total_seconds()),
+            "created_at": plan.created_at,
+        },
+    )
+
+
+def read(row: RowMapping | dict[str, Any], prefix: str = "") -> Plan:
+    """A plan out of a row whose columns may carry a prefix, as they do in a join."""
+    return Plan(
+        id=row[prefix + "id"],
+        code=row[prefix + "code"],
+        version=row[prefix + "version"],
+        name=row[prefix + "name"],
+        price=Money(row[prefix + "price_minor"], row[prefix + "currency"]),
+        period=timedelta(seconds=row[prefix + "period_seconds"]),
+        created_at=row[prefix + "created_at"],
+    )
