@@ -4,6 +4,9 @@ from datetime import timedelta
 
 from attrs import Factory, frozen
 
+from bakong_service.domain.delivery import SCHEDULES, Schedule
+from bakong_service.domain.endpoint import TargetPolicy
+
 
 @frozen(kw_only=True)
 class Shop:
@@ -35,3 +38,11 @@ class SubscriptionPolicy:
 
     grace: timedelta = timedelta(days=3)  # 0: expired at the boundary
     least_charge: dict[str, int] = Factory(lambda: {"USD": 1, "KHR": 100})  # minor units
+
+
+@frozen(kw_only=True)
+class WebhookPolicy:
+    """Where events may be sent, and how often a delivery is tried."""
+
+    targets: TargetPolicy = Factory(TargetPolicy)
+    schedule: Schedule = SCHEDULES["default"]

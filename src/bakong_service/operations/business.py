@@ -3,7 +3,7 @@
 from attrs import Factory, frozen
 
 from bakong_service.domain.identifiers import Identifiers
-from bakong_service.domain.policy import PaymentPolicy, Shop, SubscriptionPolicy
+from bakong_service.domain.policy import PaymentPolicy, Shop, SubscriptionPolicy, WebhookPolicy
 from bakong_service.vault import Vault
 
 
@@ -15,4 +15,5 @@ class Business:
     vault: Vault
     payments: PaymentPolicy = Factory(PaymentPolicy)
     subscriptions: SubscriptionPolicy = Factory(SubscriptionPolicy)
+    webhooks: WebhookPolicy = Factory(WebhookPolicy)
     identifiers: Identifiers = Factory(Identifiers)

@@ -120,7 +120,7 @@ class PostgresqlExecutor:
                 connection = await asyncpg.connect(dsn)
                 gone = asyncio.Event()
                 connection.add_termination_listener(lambda _connection, gone=gone: gone.set())
-                for channel in (signals.EVENTS, signals.PAYMENTS, signals.CHECKS):
+                for channel in signals.CHANNELS:
                     await connection.add_listener(channel, self._hear)
                 await gone.wait()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):

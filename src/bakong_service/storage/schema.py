@@ -321,6 +321,7 @@ endpoints = Table(
     Column("state", Text, nullable=False),
     Column("disabled_reason", Text),
     Column("version", Integer, nullable=False),
+    Column("listening_since", Moment, nullable=False),  # events from then on match `event_types`
     Column("failing_since", Moment),
     Column("failures", Integer, nullable=False, server_default=EPOCH),  # attempts that failed in a row
     Column("created_at", Moment, nullable=False),
@@ -349,27 +350,22 @@ deliveries = Table(
     Column("subject", Text, nullable=False),
     Column("subject_seq", Integer, nullable=False),
     Column("state", Text, nullable=False),
-    Column("replay", Integer, nullable=False, server_default=EPOCH),  # 1: outside the order
+    Column("replay", Integer, nullable=False, server_default=EPOCH),  # n: the nth replay, outside the order
     Column("attempts", Integer, nullable=False, server_default=EPOCH),
-    Column("next_attempt_at", Moment),
+    Column("next_attempt_at", Moment),  # none: an earlier event of the subject comes first. Claimed: the lease's end
     Column("lease_until", BigInteger, nullable=False, server_default=EPOCH),
     Column("fence", BigInteger, nullable=False, server_default=EPOCH),
     Column("last_status", Integer),
     Column("last_error", Text),
     Column("created_at", Moment, nullable=False),
     Column("finished_at", Moment),
+    UniqueConstraint("event_id", "endpoint_id", "replay"),
     CheckConstraint("state IN ('pending', 'delivered', 'failed', 'cancelled')", "state"),
 )
-Index(
-    "uq_deliveries_event_endpoint",
-    deliveries.c.event_id,
-    deliveries.c.endpoint_id,
-    unique=True,
-    sqlite_where=text("replay = 0"),
-    postgresql_where=text("replay = 0"),
-)
+Index("ix_deliveries_endpoint", deliveries.c.endpoint_id, deliveries.c.id)
 Index(
     "ix_deliveries_due",
+    deliveries.c.endpoint_id,
     deliveries.c.next_attempt_at,
     sqlite_where=text("state = 'pending'"),
     postgresql_where=text("state = 'pending'"),

@@ -5,6 +5,8 @@ from sqlalchemy import Connection, text
 EVENTS = "bakong_events"  # an event was written: dispatch it
 PAYMENTS = "bakong_payments"  # a payment changed; the payload is its reference
 CHECKS = "bakong_checks"  # a payment wants to be looked at soon
+DELIVERIES = "bakong_deliveries"  # a webhook is due
+CHANNELS = (EVENTS, PAYMENTS, CHECKS, DELIVERIES)
 
 _NOTIFY = text("SELECT pg_notify(:channel, :payload)")
 

@@ -1,0 +1,140 @@
+"""An endpoint: where the main backend wants its events, and which addresses may be called at all.
+
+One rule everywhere: https on port 443 at public addresses. Private addresses and other ports only inside the networks
+that the settings name; plain http only there and in test mode. What a name resolves to is known only when it is called:
+here the text is judged, and `webhooks.guard` judges each address at each connection.
+"""
+
+import re
+from datetime import datetime
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from urllib.parse import urlsplit
+
+from attrs import frozen
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+DEFAULT = "default"
+"""The name of the endpoint that WEBHOOK_URL and WEBHOOK_SECRET make."""
+MOST_ENDPOINTS = 50
+_LONGEST_URL = 2048
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?", re.IGNORECASE)
+_PRINTABLE = re.compile(r"[!-\[\]-~]+")  # ASCII without spaces, controls and the backslash, which parsers disagree on
+_NAT64 = IPv6Network("64:ff9b::/96")
+_IPV4_COMPATIBLE = IPv6Network("::/96")
+
+
+class EndpointState(StrEnum):
+    """Whether deliveries go out. A disabled endpoint keeps collecting them."""
+
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+    DELETED = "deleted"
+
+
+@frozen(kw_only=True)
+class Endpoint:
+    """An endpoint as it stands. `version` rises with each change that a caller made."""
+
+    id: int
+    reference: str
+    name: str | None  # "default" is changed only by the settings
+    url: str
+    description: str | None
+    event_types: frozenset[str]  # empty: all
+    state: EndpointState
+    disabled_reason: str | None  # "gone", "failing", "not_configured"
+    version: int
+    listening_since: datetime  # events written from then on match `event_types` as they are
+    failing_since: datetime | None  # the first failure after the last success
+    failures: int  # attempts that failed since
+    created_at: datetime
+
+    def wants(self, event_type: str) -> bool:
+        """Whether events of this type are delivered here."""
+        return not self.event_types or event_type in self.event_types
+
+
+@frozen(kw_only=True)
+class TargetPolicy:
+    """Which addresses may be called: `private_networks` as the settings name them, `plain_http` in test mode."""
+
+    private_networks: tuple[Network, ...] = ()
+    plain_http: bool = False
+
+    def refusal(self, address: Address, *, port: int, scheme: str) -> str | None:
+        """Why an address may not be called, in words; None where it may."""
+        real = _unwrapped(address)
+        if any(real in network for network in self.private_networks if network.version == real.version):
+            return None
+        if not real.is_global or real.is_multicast:
+            return f"{address} isn't a public address and isn't inside WEBHOOK_PRIVATE_NETWORKS"
+        if scheme != "https" or port != 443:
+            return f"{scheme} on port {port} is only allowed inside WEBHOOK_PRIVATE_NETWORKS, where {address} isn't"
+        return None
+
+
+@frozen
+class Target:
+    """A webhook URL, taken apart once, so that what is vetted is what is called."""
+
+    scheme: str
+    host: str  # without brackets
+    port: int
+    path: str  # with the query: what stands in the request line
+
+    @classmethod
+    def of(cls, url: str, policy: TargetPolicy) -> "Target":
+        """Take a URL apart. Raises `ValueError` with the rule that it breaks."""
+        if len(url) > _LONGEST_URL:
+            raise ValueError(f"it is {len(url)} characters long; it may be {_LONGEST_URL}")
+        if not _PRINTABLE.fullmatch(url):
+            raise ValueError("it takes printable ASCII without spaces and backslashes; write other names in punycode")
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise ValueError(f"it isn't a URL: {error}") from None
+        host = parts.hostname or ""
+        address = _literal(host)
+        if parts.scheme not in ("https", "http"):
+            raise ValueError("it takes https://")
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("it takes no user name and password: the signature proves who calls")
+        if parts.fragment or "#" in url:
+            raise ValueError("it takes no #fragment: that is never sent")
+        if address is None and not _HOST.fullmatch(host):
+            raise ValueError("it takes a host name of letters, digits, points and hyphens")
+        port = port or (443 if parts.scheme == "https" else 80)
+        if parts.scheme == "http" and not (policy.plain_http and policy.private_networks):
+            raise ValueError("it takes https://; plain http:// only in test mode inside WEBHOOK_PRIVATE_NETWORKS")
+        if port != 443 and not policy.private_networks:
+            raise ValueError(f"it takes port 443; port {port} only inside WEBHOOK_PRIVATE_NETWORKS")
+        if address is not None and (refusal := policy.refusal(address, port=port, scheme=parts.scheme)):
+            raise ValueError(refusal)
+        path = parts.path or "/"
+        return cls(parts.scheme, host, port, f"{path}?{parts.query}" if parts.query else path)
+
+
+def _literal(host: str) -> Address | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
+
+
+def _unwrapped(address: Address) -> Address:
+    """The IPv4 address that an IPv6 address carries to (mapped, compatible, 6to4, Teredo, NAT64), else itself."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address.sixtofour is not None:
+        return address.sixtofour
+    if address.teredo is not None:
+        return address.teredo[1]
+    if address in _NAT64 or (address in _IPV4_COMPATIBLE and int(address) > 1):
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address

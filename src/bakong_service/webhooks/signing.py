@@ -1,0 +1,87 @@
+"""Signatures of Standard Webhooks, scheme `v1`: HMAC-SHA256 over `id.timestamp.body`, made and verified.
+
+A secret is `whsec_` and the key in base64, or a text of 32 characters and more whose UTF-8 bytes are the key. (Another
+library may want base64 in either case: give it `base64(text)` for the latter.)
+"""
+
+import base64
+import binascii
+import hmac
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+_PREFIX = "whsec_"
+_LEAST_KEY, _LEAST_TEXT = 24, 32
+_SCHEME = "v1"
+
+
+class InvalidSignature(Exception):  # noqa: N818 - what happened
+    """A delivery isn't from the service, was altered, or is too old. Answer it with 401 and do nothing else."""
+
+
+def sign(event_id: str, body: bytes, secrets: Iterable[str], *, at: datetime) -> dict[str, str]:
+    """The headers `webhook-id`, `webhook-timestamp` (Unix seconds) and `webhook-signature`, which has one signature a
+    secret: while a secret is being replaced, both are good. Raises `ValueError` for a secret that is none."""
+    timestamp = str(int(at.timestamp()))
+    signatures = " ".join(f"{_SCHEME},{_signature(key_of(secret), event_id, timestamp, body)}" for secret in secrets)
+    return {"webhook-id": event_id, "webhook-timestamp": timestamp, "webhook-signature": signatures}
+
+
+def verify(
+    body: bytes,
+    headers: Mapping[str, str],
+    secret: str | Iterable[str],
+    *,
+    now: datetime | None = None,
+    tolerance_seconds: int = 300,
+) -> dict[str, Any]:
+    """The event that a delivery carries, once its signature is verified.
+
+    `body` is the request's body as it came, before any parsing; `headers` are its headers, in any case. `secret` may be
+    several while one replaces another. A delivery signed more than `tolerance_seconds` before or after `now` is
+    refused: an old one can't be played again. Raises `InvalidSignature`, and `ValueError` for a secret that is none.
+    """
+    named = {name.lower(): value for name, value in headers.items()}
+    try:
+        event_id, timestamp, signatures = (named[f"webhook-{name}"] for name in ("id", "timestamp", "signature"))
+    except KeyError as error:
+        raise InvalidSignature(f"the header {error.args[0]} is missing") from None
+    if not (timestamp.isascii() and timestamp.isdigit()):
+        raise InvalidSignature("the header webhook-timestamp isn't a whole number of seconds")
+    age = int((now or datetime.now(UTC)).timestamp()) - int(timestamp)
+    if abs(age) > tolerance_seconds:
+        raise InvalidSignature(f"signed {age} s before now; at most {tolerance_seconds} s may lie between")
+
+    keys = [key_of(each) for each in ([secret] if isinstance(secret, str) else secret)]
+    expected = [_signature(key, event_id, timestamp, body).encode() for key in keys]
+    given = [part.removeprefix(f"{_SCHEME},") for part in signatures.split() if part.startswith(f"{_SCHEME},")]
+    # Every pair is compared, in constant time: how long it takes tells nothing.
+    matches = [hmac.compare_digest(one, other.encode()) for one in expected for other in given]
+    if not any(matches):
+        raise InvalidSignature("no signature matches: another secret, or the body was altered")
+    event = json.loads(body)
+    if not isinstance(event, dict):
+        raise InvalidSignature("the body is signed, and yet no JSON object")
+    return event
+
+
+def key_of(secret: str) -> bytes:
+    """The key that a secret stands for. Raises `ValueError` with the rule, never the secret."""
+    if not secret.startswith(_PREFIX):
+        if len(secret) < _LEAST_TEXT:
+            raise ValueError(f"a webhook secret is whsec_ and base64, or a text of at least {_LEAST_TEXT} characters")
+        return secret.encode()
+    try:
+        key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+    except binascii.Error:
+        raise ValueError("a webhook secret that starts with whsec_ goes on in base64") from None
+    if len(key) < _LEAST_KEY:
+        raise ValueError(f"a webhook secret holds at least {_LEAST_KEY} bytes after whsec_; this one {len(key)}")
+    return key
+
+
+def _signature(key: bytes, event_id: str, timestamp: str, body: bytes) -> str:
+    signed = b".".join((event_id.encode(), timestamp.encode(), body))
+    return base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
