@@ -21,8 +21,8 @@ class RequestBudget(Protocol):
     def spend(self, calls: int, *, purpose: str) -> float | None:
         """Take `calls` for the endpoint `purpose` (`"check_transaction_by_md5"`).
 
-        Refuse by raising `QuotaExceeded` with `retry_at`; defer by returning the seconds that the client is to wait before
-        it sends. None or 0 is "now". `calls` is 0 for an endpoint that sends no token.
+        Refuse by raising `QuotaExceeded` with `retry_at`; defer by returning the seconds that the client is to wait
+        before it sends. None or 0 is "now". `calls` is 0 for an endpoint that sends no token.
         """
 
 

@@ -1,0 +1,149 @@
+"""From a response to an endpoint's value: open the envelope, read its data, make an error of what can't be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from bakong_khqr.api.answers import (
+    Account,
+    DeepLink,
+    Transaction,
+    UnreadableMember,
+    account_of,
+    deep_link_of,
+    token_text_of,
+    transaction_of,
+)
+from bakong_khqr.api.call import Response
+from bakong_khqr.api.envelope import open_envelope
+from bakong_khqr.api.token import Token
+from bakong_khqr.errors import (
+    BakongError,
+    InvalidRequest,
+    ServerUnavailable,
+    StaticQRNotSupported,
+    TransactionFailed,
+    UnexpectedAnswer,
+    UnreadableTransaction,
+)
+
+T = TypeVar("T")
+
+Outcome = Transaction | BakongError | None
+"""What a list says of one key: the payment, None for "not found yet", or why its state is unknown."""
+
+NOT_FOUND, NO_ACCOUNT = 1, 11  # error codes that say "there is none"
+
+# An item's status -> why it has no transaction. SERVICE_FAILED is in no document and was seen in production.
+_ITEM_ERRORS: dict[str, tuple[type[BakongError], str]] = {
+    "FAILED": (TransactionFailed, "the payer's transaction failed"),
+    "STATIC_QR": (StaticQRNotSupported, "Bakong can't follow a static code by its MD5"),
+    "SERVICE_FAILED": (ServerUnavailable, "Bakong couldn't look this one up (SERVICE_FAILED)"),
+}
+
+
+def read_nothing(response: Response) -> None:
+    """A success whose data has nothing to say."""
+    _data(response)
+
+
+def read_token(response: Response) -> Token:
+    """A newly issued token."""
+    text = _read(_data(response), token_text_of)
+    try:
+        return Token(text)
+    except InvalidRequest as error:
+        raise UnexpectedAnswer("Bakong issued a token that no header can hold") from error
+
+
+def read_deep_link(response: Response) -> DeepLink:
+    """A deep link."""
+    return _read(_data(response), deep_link_of)
+
+
+def read_account(response: Response, account_id: str) -> Account | None:
+    """An account, or None when there is none."""
+    envelope = open_envelope(response, absent_code=NO_ACCOUNT)
+    return None if envelope is None else _read(envelope.data, lambda data: account_of(data, account_id))
+
+
+def read_existence(response: Response) -> bool:
+    """Whether there is such an account."""
+    return open_envelope(response, absent_code=NO_ACCOUNT) is not None
+
+
+def read_transaction(response: Response) -> Transaction | None:
+    """A payment, or None for "not found yet"."""
+    envelope = open_envelope(response, absent_code=NOT_FOUND)
+    return None if envelope is None else _transaction(envelope.data, response)
+
+
+def read_transaction_with_hash(response: Response, expected: str) -> Transaction | None:
+    """The payment with the hash `expected`. Another one's is an error, whoever mixed them up."""
+    transaction = read_transaction(response)
+    if transaction is not None and transaction.hash.lower() != expected.lower():
+        raise UnexpectedAnswer("Bakong answered with a transaction of another hash")
+    return transaction
+
+
+def read_items(response: Response, keys: Sequence[str], echoed: str) -> dict[str, Outcome]:
+    """A list's answer by key. Items are matched by the key they echo in the member `echoed`, never by position.
+
+    A key without an item, or with two that differ, has an error: its state is unknown.
+    """
+    items = _data(response)
+    if not isinstance(items, list):
+        raise UnexpectedAnswer(f"a list's data must be an array, not {type(items).__name__}")
+    found: dict[str, object] = {}
+    for item in items:
+        key = item.get(echoed) if isinstance(item, dict) else None
+        if isinstance(key, str):
+            found[key.lower()] = item if found.get(key.lower(), item) == item else None
+    return {key: _outcome(found, key, echoed, response) for key in keys}
+
+
+def _outcome(found: Mapping[str, object], key: str, echoed: str, response: Response) -> Outcome:
+    item = found.get(key.lower())
+    if not isinstance(item, dict):
+        why = "two items that differ" if key.lower() in found else "no item"
+        return UnexpectedAnswer(f"the list's answer has {why} for this {echoed}; its state is unknown")
+    status = item.get("status")
+    # The document puts the transaction under `data`, two code bases found it under `transaction` or in the item itself.
+    data = item.get("data") or item.get("transaction")
+    if status == "SUCCESS":
+        inline = {name: value for name, value in item.items() if name not in {"status", "message"}}
+        try:
+            transaction = _transaction(data or inline, response)
+        except UnreadableTransaction as error:
+            return error
+        if echoed == "hash" and transaction.hash.lower() != key.lower():
+            return UnexpectedAnswer("the item holds a transaction of another hash")
+        return transaction
+    if status == "NOT_FOUND" and not data:
+        return None
+    if isinstance(status, str) and status in _ITEM_ERRORS:
+        kind, text = _ITEM_ERRORS[status]
+        return kind(text)
+    return UnexpectedAnswer(f"the item's status is none that Bakong is known to use; this {echoed}'s state is unknown")
+
+
+def _transaction(data: object, response: Response) -> Transaction:
+    try:
+        return transaction_of(data)
+    except UnreadableMember as error:
+        raise UnreadableTransaction(
+            f"Bakong says success, but the transaction can't be read, so it may be money: {error}", body=response.body
+        ) from error
+
+
+def _data(response: Response) -> object:
+    envelope = open_envelope(response)
+    return None if envelope is None else envelope.data
+
+
+def _read(data: object, read: Callable[[object], T]) -> T:
+    try:
+        return read(data)
+    except UnreadableMember as error:
+        raise UnexpectedAnswer(f"Bakong says success, but its data can't be read: {error}") from error

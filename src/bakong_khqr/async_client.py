@@ -1,0 +1,381 @@
+"""The asynchronous client of the Bakong Open API: `client.py` with the waiting awaited. Keep them alike."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+
+import httpx
+
+from bakong_khqr.api import Account, Call, DeepLink, Outcome, Response, SourceInfo, Token, Transaction, endpoints
+from bakong_khqr.api.arguments import checked_khqr
+from bakong_khqr.api.connection import (
+    MAX_ANSWER_BYTES,
+    PRODUCTION,
+    TOO_LONG,
+    checked_base_url,
+    headers,
+    options_from_env,
+    token_missing,
+    too_slow,
+    unreachable,
+    unreadable_answer,
+)
+from bakong_khqr.api.lists import SAME_FOR_ALL, SINGLES_AT_A_TIME, checked_keys, in_lists, unanswered
+from bakong_khqr.api.renewal import TokenInUse
+from bakong_khqr.budget import AsyncRequestBudget, RequestBudget
+from bakong_khqr.errors import BakongError, Blocked, InvalidRequest, Unauthorized
+from bakong_khqr.khqr import KHQR
+from bakong_khqr.money import Currency
+from bakong_khqr.polling import GRACE, GROWING, SPARING, PaymentWatch, PollingSchedule
+from bakong_khqr.retry import RetryPolicy
+
+T = TypeVar("T")
+
+log = logging.getLogger("bakong_khqr")
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class AsyncBakongClient:
+    """A client of the Bakong Open API for asyncio. The tasks of one event loop may share one.
+
+    - `token`: the developer token. Without one (None) only calls that need none work, or with `email` one is issued.
+    - `email`: the registered address. With it a refused token is renewed, at most once a call, and the call sent again.
+    - `base_url`: another environment (`bakong_khqr.api.connection.SIT`), or a forwarder of yours.
+    - `timeout_seconds`: for each step of a call (an address, a connection, a read) and for the whole of an answer.
+    - `retry`: what is sent again after which pause; `RetryPolicy(attempts=1)` for nothing.
+    - `http_client`: yours to configure and to close; without it one is made here, with `proxy` (a URL) if given.
+    - `budget`: asked before each sending. `on_token`: told of each new `Token`, to store it.
+    - `clock` (aware now) and `sleep` (seconds): for tests.
+
+    Every method raises a `BakongError` for what isn't a plain answer; see `bakong_khqr.errors`.
+    """
+
+    def __init__(
+        self,
+        token: Token | str | None,
+        *,
+        email: str | None = None,
+        base_url: str = PRODUCTION,
+        timeout_seconds: float = 30,
+        retry: RetryPolicy | None = None,
+        http_client: httpx.AsyncClient | None = None,
+        proxy: str | None = None,
+        budget: RequestBudget | AsyncRequestBudget | None = None,
+        on_token: Callable[[Token], Awaitable[None] | None] | None = None,
+        clock: Callable[[], datetime] = _utc_now,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        if http_client is not None and proxy is not None:
+            raise InvalidRequest("proxy: set it on the http_client you give; it is for the connections made here")
+        self._token = TokenInUse(Token(token) if isinstance(token, str) else token)
+        self._renewing = asyncio.Lock()
+        self._renewal = None if email is None else endpoints.renew_token(email)
+        self._base_url = checked_base_url(base_url)
+        self._timeout_seconds = timeout_seconds
+        self._retry = retry or RetryPolicy()
+        self._owns_http = http_client is None
+        self._http = httpx.AsyncClient(proxy=proxy) if http_client is None else http_client
+        self._budget = budget
+        self._on_token = on_token
+        self._clock = clock
+        self._sleep = sleep
+
+    @classmethod
+    def from_env(cls, **options: Any) -> Self:
+        """A client by `BAKONG_TOKEN`, `BAKONG_EMAIL` and `BAKONG_BASE_URL`, each of which may be missing or empty.
+
+        `options` are the constructor's, and win over the environment.
+        """
+        return cls(**(options_from_env(os.environ) | options))
+
+    @property
+    def token(self) -> Token | None:
+        """The token in use: the last renewed one, where it was renewed."""
+        return self._token.token
+
+    async def aclose(self) -> None:
+        """Close the connections. A `http_client` that was given stays open."""
+        if self._owns_http:
+            await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    # ── The endpoints ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def request_token(self, email: str, *, organization: str, project: str) -> None:
+        """Ask for a code by mail, to be given to `verify_code`. The portal's registration is the documented way now."""
+        await self.send(endpoints.request_token(email, organization=organization, project=project))
+
+    async def verify_code(self, code: str) -> Token:
+        """Change the 20-character code from the mail into the first token, and use that from now on."""
+        token = await self.send(endpoints.verify_code(code))
+        self._token.renewed(token)
+        return token
+
+    async def renew_token(self, email: str | None = None) -> Token:
+        """Get a new token for the registered `email` (the constructor's by default), and use it from now on.
+
+        Whether Bakong then refuses the old one isn't known: store the new one. Raises `NotRegistered`.
+        """
+        call = self._renewal if email is None else endpoints.renew_token(email)
+        if call is None:
+            raise InvalidRequest("email: give the registered address here or to the client")
+        async with self._renewing:
+            return await self._take_over(await self.send(call))
+
+    async def generate_deeplink(self, khqr: KHQR | str, *, source_info: SourceInfo | None = None) -> DeepLink:
+        """A link that opens the payer's bank app with this code; `source_info` tells it the way back."""
+        return await self.send(endpoints.generate_deeplink(khqr, source_info=source_info))
+
+    async def check_account(self, account_id: str) -> Account | None:
+        """What is known of a Bakong account (`name@bank`); None when there is no such account."""
+        return await self.send(endpoints.check_account(account_id))
+
+    async def account_exists(self, account_id: str) -> bool:
+        """Whether there is such a Bakong account, by an endpoint of the official SDK that is in no document."""
+        return await self.send(endpoints.account_exists(account_id))
+
+    async def transaction_by_md5(self, md5: str) -> Transaction | None:
+        """The payment of the dynamic code whose payload has this MD5; None while it isn't found."""
+        return await self.send(endpoints.transaction_by_md5(md5))
+
+    async def transaction_by_hash(self, hash: str) -> Transaction | None:  # noqa: A002 - the API's name for it
+        """The payment with this hash (64 hexadecimal digits); None while it isn't found."""
+        return await self.send(endpoints.transaction_by_hash(hash))
+
+    async def transaction_by_short_hash(
+        self, short_hash: str, *, amount: Decimal | int | str, currency: Currency | str | int
+    ) -> Transaction | None:
+        """The payment whose hash begins with these 8 digits, of this amount and currency; None while it isn't found."""
+        return await self.send(endpoints.transaction_by_short_hash(short_hash, amount=amount, currency=currency))
+
+    async def transaction_by_instruction_ref(self, instruction_ref: str) -> Transaction | None:
+        """The payment with this reference of the sending side's instruction; None while it isn't found."""
+        return await self.send(endpoints.transaction_by_instruction_ref(instruction_ref))
+
+    async def transaction_by_external_ref(self, external_ref: str) -> Transaction | None:
+        """The payment with this reference of the payer's bank, never your bill number; None while it isn't found."""
+        return await self.send(endpoints.transaction_by_external_ref(external_ref))
+
+    async def transactions_by_md5(
+        self, md5s: Iterable[str], *, fallback: Literal["singles"] | None = None
+    ) -> dict[str, Outcome]:
+        """What Bakong says of each MD5, asked 50 at a time: a `Transaction`, None for "not found yet", or an error.
+
+        An error before anything was answered is raised; later ones are the outcome of each key they left unanswered.
+        Bakong keeps this list closed in production and answers `Blocked`. With `fallback="singles"` the keys are then
+        asked singly, four at a time, while the budget lasts; `Blocked` then says that single checks are refused too.
+        """
+        keys = checked_keys("md5s", md5s, fallback)
+        try:
+            return await self._by_lists(keys, endpoints.transactions_by_md5)
+        except Blocked:
+            if fallback is None:
+                raise
+        return await self._singly(keys)
+
+    async def transactions_by_hash(self, hashes: Iterable[str]) -> dict[str, Outcome]:
+        """What Bakong says of each hash, asked 50 at a time, as `transactions_by_md5`. Open in production."""
+        return await self._by_lists(checked_keys("hashes", hashes), endpoints.transactions_by_hash)
+
+    async def wait_for_payment(
+        self,
+        khqr: KHQR | str,
+        *,
+        schedule: PollingSchedule | None = None,
+        grace: timedelta = GRACE,
+        hint: asyncio.Event | None = None,
+    ) -> Transaction:
+        """Wait until this code is paid, and return the payment, which has its account, currency, amount and time.
+
+        Asks by `schedule` (`GROWING`, or `SPARING` where the client has a budget) and a last time when the expiry and
+        `grace` are over; without an expiry the code is taken to live for 10 minutes from now. Set `hint` when the payer
+        may be done (the bank app returned, a button was pressed): Bakong is then asked at once.
+
+        Outages are waited out. Raises `PaymentExpired` when the last check found nothing, `PaymentMismatch` for a
+        payment that isn't the one asked for, `StaticQRNotSupported` for a static code, and the last `BakongError` when
+        waiting can't help, or when the last check had no answer: call again to repeat that check.
+        """
+        watch = PaymentWatch(
+            checked_khqr(khqr),
+            started_at=self._clock(),
+            schedule=schedule or (GROWING if self._budget is None else SPARING),
+            grace=grace,
+        )
+        while True:
+            await self._wait_until_due(watch, hint)
+            asked_at = self._clock()
+            try:
+                answer = await self.transaction_by_md5(watch.khqr.md5)
+            except BakongError as error:
+                watch.failed(error, asked_at=asked_at, now=self._clock())
+                log.info("waiting on for a payment: %s", error)
+                continue
+            if (payment := watch.answered(answer, asked_at=asked_at)) is not None:
+                return payment
+
+    # ── How a call is sent ───────────────────────────────────────────────────────────────────────────────────────────
+
+    async def send(self, call: Call[T]) -> T:
+        """Send a call, again where the retry policy says so or the token was renewed, and read its answer."""
+        attempt, renewed = 1, False
+        while True:
+            token = None if call.request.bearer == "never" else self._token.token
+            try:
+                if token is None and call.request.bearer == "required":
+                    raise token_missing(call.purpose)
+                return call.read(await self._exchange(call, token))
+            except Unauthorized as error:
+                if self._renewal is None or renewed or call.request.bearer == "never":
+                    raise
+                await self._renew(self._renewal, token, error)
+                renewed = True
+            except BakongError as error:
+                delay = self._retry.delay_seconds(attempt, error, self._clock()) if call.repeatable else None
+                if delay is None:
+                    raise
+                log.info("%s: %s; trying again in %.1f s", call.purpose, error, delay)
+                attempt += 1
+                await self._sleep(delay)
+
+    async def _exchange(self, call: Call[Any], token: Token | None) -> Response:
+        """Send a call once, under the budget, and read the answer to its end or its cap."""
+        if self._budget is not None:
+            spent = self._budget.spend(call.cost if token else 0, purpose=call.purpose)
+            turn_in_seconds = await spent if inspect.isawaitable(spent) else spent
+            if turn_in_seconds:
+                await self._sleep(turn_in_seconds)
+        if token is not None and (warning := self._token.warning(self._clock())) is not None:
+            log.warning("%s", warning)
+        began = time.monotonic()
+        request = self._http.build_request(
+            "POST",
+            self._base_url + call.request.path,
+            content=call.request.body,
+            headers=headers(token),
+            timeout=self._timeout_seconds,
+        )
+        try:
+            # The timeout of httpx is for each read, and an answer that drips would never meet it.
+            async with asyncio.timeout(2 * self._timeout_seconds):
+                # A redirect isn't followed: the token is for this host alone.
+                answer = await self._http.send(request, stream=True, follow_redirects=False)
+                try:
+                    body = await self._body_of(answer)
+                finally:
+                    await answer.aclose()
+        except TimeoutError as error:
+            raise too_slow(self._base_url, 2 * self._timeout_seconds) from error
+        except httpx.DecodingError as error:
+            raise unreadable_answer("can't be decompressed") from error
+        except httpx.TransportError as error:
+            raise unreachable(self._base_url, error) from error
+        log.debug("%s: HTTP %d in %.0f ms", call.purpose, answer.status_code, (time.monotonic() - began) * 1000)
+        return Response(status=answer.status_code, headers=dict(answer.headers), body=body, received_at=self._clock())
+
+    async def _body_of(self, answer: httpx.Response) -> bytes:
+        body = bytearray()
+        async for chunk in answer.aiter_bytes():
+            body += chunk
+            if len(body) > MAX_ANSWER_BYTES:
+                raise unreadable_answer(TOO_LONG)
+        return bytes(body)
+
+    async def _renew(self, renewal: Call[Token], refused: Token | None, error: Unauthorized) -> None:
+        """Renew the token that was refused, unless another task has done so since."""
+        async with self._renewing:
+            if not self._token.needs_renewal(refused, error, self._clock()):
+                return
+            try:
+                token = await self.send(renewal)
+            except BakongError as failure:
+                self._token.not_renewed(failure)
+                raise failure from error
+            await self._take_over(token)
+
+    async def _take_over(self, token: Token) -> Token:
+        self._token.renewed(token)
+        log.info("the Bakong token was renewed; it expires at %s", token.expires_at)
+        if self._on_token is not None and (stored := self._on_token(token)) is not None:
+            await stored
+        return token
+
+    async def _by_lists(
+        self, keys: Sequence[str], endpoint: Callable[[Sequence[str]], Call[dict[str, Outcome]]]
+    ) -> dict[str, Outcome]:
+        outcomes: dict[str, Outcome] = {}
+        for call in in_lists(keys, endpoint):
+            try:
+                outcomes.update(await self.send(call))
+            except BakongError as error:
+                if not outcomes:
+                    raise
+                return unanswered(keys, outcomes, error)
+        return outcomes
+
+    async def _singly(self, keys: Sequence[str]) -> dict[str, Outcome]:
+        log.warning(
+            "Bakong keeps its list of MD5s closed: asking %d singly, %d at a time", len(keys), SINGLES_AT_A_TIME
+        )
+        first, *others = keys
+        outcome = await self._outcome(first)
+        if isinstance(outcome, SAME_FOR_ALL):
+            raise outcome
+        stopped: list[BakongError] = []
+
+        async def ask(md5: str) -> Outcome:
+            if stopped:
+                return stopped[0]
+            outcome = await self._outcome(md5)
+            if isinstance(outcome, SAME_FOR_ALL):
+                stopped.append(outcome)
+            return outcome
+
+        outcomes: dict[str, Outcome] = {first: outcome}
+        pending = iter(others)
+
+        async def work() -> None:
+            for md5 in pending:
+                outcomes[md5] = await ask(md5)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(SINGLES_AT_A_TIME):
+                group.create_task(work())
+        return {key: outcomes[key] for key in keys}
+
+    async def _outcome(self, md5: str) -> Outcome:
+        try:
+            return await self.transaction_by_md5(md5)
+        except BakongError as error:
+            return error
+
+    async def _wait_until_due(self, watch: PaymentWatch, hint: asyncio.Event | None) -> None:
+        while (seconds := watch.seconds_until_due(self._clock())) > 0:
+            if hint is None:
+                await self._sleep(seconds)
+                continue
+            try:
+                async with asyncio.timeout(seconds):
+                    await hint.wait()
+            except TimeoutError:
+                continue
+            hint.clear()
+            watch.hinted(self._clock())
