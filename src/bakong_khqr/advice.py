@@ -47,8 +47,8 @@ ADVICE: dict[E, Advice] = (
             E.POINT_OF_INITIATION_METHOD_INVALID: "Write data object 01 as 010211 (static) or 010212 (dynamic).",
             E.CRC_TAG_REQUIRED: "End the payload with 6304 and its checksum. " + _TAKE_ALL,
             E.CRC_LENGTH_INVALID: "Write the checksum as four hexadecimal digits; leading zeros count (00A7, not A7).",
-            E.KHQR_INVALID: "Compute the CRC-16/CCITT-FALSE anew over the UTF-8 bytes up to and with 6304. If you only read "
-            "the code, it was changed or cut on its way: scan it again.",
+            E.KHQR_INVALID: "Compute the CRC-16/CCITT-FALSE anew over the UTF-8 bytes up to and with 6304. If you "
+            "only read the code, it was changed or cut on its way: scan it again.",
             E.CRC_NOT_LAST: "Move data object 63 to the end and compute its checksum anew.",
             E.MERCHANT_CATEGORY_TAG_REQUIRED: "Add data object 52, the merchant category code; 5999 is the usual one.",
             E.MERCHANT_CODE_LENGTH_INVALID: "Use the four digits of ISO 18245, such as 5999.",
@@ -68,15 +68,15 @@ ADVICE: dict[E, Advice] = (
             E.PURPOSE_OF_TRANSACTION_LENGTH_INVALID: _SHORTEN + " Leave it out rather than empty.",
             E.LANGUAGE_PREFERENCE_REQUIRED: "Say which language the other name is in, by two letters: km.",
             E.LANGUAGE_PREFERENCE_LENGTH_INVALID: "Use the two letters of ISO 639: km, en, zh.",
-            E.MERCHANT_NAME_ALTERNATE_LANGUAGE_REQUIRED: "Give the name in that language too, or leave the language out.",
+            E.MERCHANT_NAME_ALTERNATE_LANGUAGE_REQUIRED: "Give the name in that language too, or no language.",
             E.MERCHANT_NAME_ALTERNATE_LANGUAGE_LENGTH_INVALID: _SHORTEN,
             E.MERCHANT_CITY_ALTERNATE_LANGUAGE_LENGTH_INVALID: _SHORTEN,
-            E.TRANSACTION_AMOUNT_INVALID: "Write digits only: whole riel (10000), dollars with at most two decimals (2.50), no "
-            "sign, comma, currency or exponent.",
-            E.MALFORMED_TLV: "Each data object is two digits of ID, two digits of length and exactly that many characters. "
+            E.TRANSACTION_AMOUNT_INVALID: "Write digits only: whole riel (10000), dollars with at most two decimals "
+            "(2.50), no sign, comma, currency or exponent.",
+            E.MALFORMED_TLV: "Each data object is two digits of ID, two of length and exactly that many characters. "
             + _TAKE_ALL,
             E.REPEATED_DATA_OBJECT: "Keep one of the two: some apps pay the first, some the last.",
-            E.TEMPLATE_LENGTH_INVALID: "Shorten or leave out fields of this template until they fit in 99 characters together.",
+            E.TEMPLATE_LENGTH_INVALID: "Shorten or leave out fields of this template: all of it has 99 characters.",
             E.PAYLOAD_LENGTH_INVALID: "Shorten the fields: phones don't read more.",
             E.NESTING_TOO_DEEP: "Templates are 26 to 51, 62, 64, 80 to 99, and 62.50 to 62.99 within 62.",
         },
@@ -84,12 +84,12 @@ ADVICE: dict[E, Advice] = (
     | _rows(
         Source.OFFICIAL_SDK,
         {
-            E.MERCHANT_TYPE_REQUIRED: "Add the account: data object 29 for an individual, 30 for a merchant. A code of another "
-            "country or of one bank's own kind has none, and Bakong can't pay it.",
+            E.MERCHANT_TYPE_REQUIRED: "Add the account: data object 29 for an individual, 30 for a merchant. A code of "
+            "another country or of one bank's own kind has none, and Bakong can't pay it.",
             E.BAKONG_ACCOUNT_ID_REQUIRED: "Give the Bakong account ID, name@bank, as the bank's app shows it.",
             E.BAKONG_ACCOUNT_ID_LENGTH_INVALID: "Check the Bakong account ID: it has at most 32 characters.",
-            E.BAKONG_ACCOUNT_ID_INVALID: "Write the Bakong account ID as name@bank, with one @: sokha@aclb. A phone or account "
-            "number alone is none.",
+            E.BAKONG_ACCOUNT_ID_INVALID: "Write the Bakong account ID as name@bank, with one @: sokha@aclb. A phone or "
+            "account number alone is none.",
             E.ACCOUNT_INFORMATION_LENGTH_INVALID: _SHORTEN + " Leave it out rather than empty.",
             E.MERCHANT_ID_REQUIRED: "Give the merchant ID from your bank, or make the code for an individual.",
             E.MERCHANT_ID_LENGTH_INVALID: "Check the merchant ID: it has at most 32 characters.",
@@ -100,16 +100,16 @@ ADVICE: dict[E, Advice] = (
             E.UPI_ACCOUNT_INFORMATION_INVALID_CURRENCY: "Make the code in riel, or leave the UnionPay account out.",
             E.INVALID_DYNAMIC_KHQR: "Add the amount, or make the code static (010211).",
             E.EXPIRATION_TIMESTAMP_IN_THE_PAST: "Make the expiration later than the creation, both in milliseconds.",
-            E.KHQR_EXPIRED: "Make a new code: the payer took too long, or the clock of the machine that made it is wrong.",
+            E.KHQR_EXPIRED: "Make a new code: the payer took too long, or the clock of the maker is wrong.",
         },
     )
     | _rows(
         Source.BANK_APP,
         {
-            E.EXPIRATION_TIMESTAMP_REQUIRED: "Add an expiration (99.01), ten minutes from now for example: bank apps refuse "
-            "an amount without one.",
-            E.EXPIRATION_TIMESTAMP_LENGTH_INVALID: "Write times in milliseconds, 13 digits; 10 digits are seconds, and bank "
-            "apps take them for a code of 1970.",
+            E.EXPIRATION_TIMESTAMP_REQUIRED: "Add an expiration (99.01), ten minutes from now for example: bank apps "
+            "refuse an amount without one.",
+            E.EXPIRATION_TIMESTAMP_LENGTH_INVALID: "Write times in milliseconds, 13 digits; 10 digits are seconds, and "
+            "bank apps take them for a code of 1970.",
         },
     )
     | _rows(
@@ -117,7 +117,7 @@ ADVICE: dict[E, Advice] = (
         {
             E.CHARACTER_REFUSED: "Take out control characters and emoji: apps count and show them differently.",
             E.MERCHANT_TYPE_AMBIGUOUS: "Keep either 29 or 30: some apps pay the first, some the last.",
-            E.COUNTRY_CODE_INVALID: "A KHQR is Cambodian: 5802KH. Other countries' codes are read with bakong_khqr.emv.",
+            E.COUNTRY_CODE_INVALID: "A KHQR is Cambodian: 5802KH. bakong_khqr.emv reads those of other countries.",
         },
     )
 )

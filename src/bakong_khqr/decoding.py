@@ -1,7 +1,8 @@
 """Payload to fields: read it, and judge it by every rule that doesn't depend on the time of day.
 
-A good payload is read without any bookkeeping; where something is wrong, its place is looked up afterwards. The order of
-problems is the official SDK's: checksum first, then 47 and 45, then what is missing, then one data object after the other.
+A good payload is read without any bookkeeping; where something is wrong, its place is looked up afterwards. The order
+of problems is the official SDK's: checksum first, then 47 and 45, then what is missing, then one data object after
+the other.
 """
 
 import re
@@ -87,7 +88,7 @@ class Reading:
         text, at = self.payload, 0
         path: Path = ()
         while True:
-            for identifier, value in split(text)[0]:
+            for identifier, value in split(text)[0]:  # noqa: B007 - used below, after the break
                 if at <= offset < at + 4 + len(value):
                     break
                 at += 4 + len(value)
@@ -129,7 +130,7 @@ def fields(reading: Reading) -> Fields:
     account = members["29" if kind == "individual" else "30"]
     additional_data, language = members["62"], members["64"]
     created_ms, expires_ms = reading.created_ms, reading.expires_ms
-    assert reading.currency is not None  # noqa: S101 - a payload without a currency has a problem
+    assert reading.currency is not None  # a payload without a currency has a problem
     return Fields(
         payload=reading.payload,
         kind=kind,
@@ -203,7 +204,7 @@ def _read_template(reading: Reading, identifier: str) -> dict[str, str]:
     members = dict(pairs)
     if stop != len(value) or len(members) != len(pairs):
         at = reading.offset(identifier)
-        assert at is not None  # noqa: S101 - it was read from there
+        assert at is not None
         reading.problems.extend(level_faults(value, at + 4, (identifier,)))
     return members
 
@@ -336,7 +337,7 @@ def _blame(
     otherwise: ErrorCode,
     rule: str,
 ) -> None:
-    """Add the problem of a value that may only be one of a few; `codes` are for an empty one and for one over `limit`."""
+    """Add the problem of a value that must be one of a few; `codes` are for an empty one and a too long one."""
     value = reading.objects[identifier]
     code = otherwise if value and len(value) <= limit else codes[bool(value)]
     reading.problems.append(

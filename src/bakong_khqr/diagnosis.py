@@ -20,8 +20,8 @@ from bakong_khqr.timestamp import to_datetime
 class Verification:
     """The verdict on a payload: true when it has no problems.
 
-    `problems` are all that were found, the one that the official SDK would report first; each has `code`, `field`, `offset`,
-    `length` and `limit`.
+    `problems` are all that were found, the one that the official SDK would report first; each has `code`, `field`,
+    `offset`, `length` and `limit`.
     """
 
     problems: tuple[InvalidKHQR, ...]
@@ -71,7 +71,7 @@ class InspectedObject:
 
 @frozen
 class Inspection:
-    """A payload explained: its data objects, what is wrong with it, what is worth knowing. `str()` is a table to read."""
+    """A payload explained: its data objects, its problems, and what is worth knowing. `str()` is a table."""
 
     payload: str = field(repr=False)
     data_objects: tuple[InspectedObject, ...]
@@ -153,7 +153,8 @@ def _inspected(text: str, base: int, path: Path, problems: tuple[InvalidKHQR, ..
     for identifier, value in pairs:
         here, end = (*path, identifier), offset + 4 + len(value)
         inner: tuple[InspectedObject, ...] = ()
-        if may_nest(here) and (here[0] in NESTS_ALWAYS and not path or not any(level_faults(value, offset + 4, here))):
+        must_nest = not path and identifier in NESTS_ALWAYS
+        if must_nest or (may_nest(here) and not any(level_faults(value, offset + 4, here))):
             inner = _inspected(value, offset + 4, here, problems)
         found.append(
             InspectedObject(

@@ -1,7 +1,7 @@
 """Fields to payload: every field checked, in the order in which the official SDK writes and judges them.
 
-The official numbers come first fault first: 15, the account, 52, 53, UnionPay beside dollars (44), 54, 59, 60, 62, 64, and
-the timestamps last.
+The official numbers come first fault first: 15, the account, 52, 53, UnionPay beside dollars (44), 54, 59, 60, 62,
+64, and the timestamps last.
 """
 
 from collections.abc import Mapping

@@ -1,11 +1,11 @@
-"""`KHQR`: one payment code, made from fields or read from a payload. Its rules are in `encoding.py` and `decoding.py`."""
+"""`KHQR`: one payment code, made from fields or read from a payload; `encoding.py` and `decoding.py` have its rules."""
 
 import os
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from hashlib import md5
-from typing import TYPE_CHECKING, Literal, NoReturn, Self, overload
+from typing import TYPE_CHECKING, Literal, Self, overload
 
 from attrs import frozen
 
@@ -72,7 +72,7 @@ class KHQR:
     created_at: datetime | None
     expires_at: datetime | None
 
-    def __init__(self, *args: object, **fields: object) -> NoReturn:
+    def __init__(self, *_: object, **__: object) -> None:
         raise TypeError("make a KHQR with KHQR.individual or KHQR.merchant, read one with KHQR.decode")
 
     @classmethod
@@ -82,7 +82,7 @@ class KHQR:
         bakong_account_id: str,
         merchant_name: str,
         merchant_city: str = "Phnom Penh",
-        currency: Currency | Literal["KHR", "USD", 116, 840] | str | int = Currency.KHR,
+        currency: Currency | str | int = Currency.KHR,
         amount: Decimal | int | str | None = None,
         account_information: str | None = None,
         acquiring_bank: str | None = None,
@@ -102,38 +102,38 @@ class KHQR:
     ) -> Self:
         """Return a code that pays a person's account.
 
-        Lengths are in characters: account ID (`name@bank`), account information and bank 32; names, labels and purpose 25;
-        cities 15; UnionPay account 99; language 2. Account fields together, and the labels together, must fit in 99 with 4
-        each for their headers.
+        Lengths are in characters: account ID (`name@bank`), account information and bank 32; names, labels and
+        purpose 25; cities 15; UnionPay account 99; language 2. Account fields together, and the labels together, must
+        fit in 99 with 4 each for their headers.
 
-        With an `amount` the code is dynamic and needs `expires_at` (an aware `datetime` or milliseconds) or `expires_in`;
-        `created_at` is now unless given. Without one, or with 0, it is static, and times are dropped.
+        With an `amount` the code is dynamic and needs `expires_at` (an aware `datetime` or milliseconds) or
+        `expires_in`; `created_at` is now unless given. Without one, or with 0, it is static, and times are dropped.
 
-        Raises `InvalidKHQR` with field and code for the first field that breaks a rule, `TypeError` for a wrong type (a float
-        amount is one), `ValueError` for a `datetime` without a time zone.
+        Raises `InvalidKHQR` with field and code for the first field that breaks a rule, `TypeError` for a wrong type
+        (a float amount is one), `ValueError` for a `datetime` without a time zone.
         """
-        given = dict(
-            bakong_account_id=bakong_account_id,
-            merchant_name=merchant_name,
-            merchant_city=merchant_city,
-            currency=currency,
-            amount=amount,
-            account_information=account_information,
-            acquiring_bank=acquiring_bank,
-            bill_number=bill_number,
-            mobile_number=mobile_number,
-            store_label=store_label,
-            terminal_label=terminal_label,
-            purpose_of_transaction=purpose_of_transaction,
-            language_preference=language_preference,
-            merchant_name_alternate_language=merchant_name_alternate_language,
-            merchant_city_alternate_language=merchant_city_alternate_language,
-            upi_account_information=upi_account_information,
-            merchant_category_code=merchant_category_code,
-            created_at=created_at,
-            expires_at=expires_at,
-            expires_in=expires_in,
-        )
+        given = {
+            "bakong_account_id": bakong_account_id,
+            "merchant_name": merchant_name,
+            "merchant_city": merchant_city,
+            "currency": currency,
+            "amount": amount,
+            "account_information": account_information,
+            "acquiring_bank": acquiring_bank,
+            "bill_number": bill_number,
+            "mobile_number": mobile_number,
+            "store_label": store_label,
+            "terminal_label": terminal_label,
+            "purpose_of_transaction": purpose_of_transaction,
+            "language_preference": language_preference,
+            "merchant_name_alternate_language": merchant_name_alternate_language,
+            "merchant_city_alternate_language": merchant_city_alternate_language,
+            "upi_account_information": upi_account_information,
+            "merchant_category_code": merchant_category_code,
+            "created_at": created_at,
+            "expires_at": expires_at,
+            "expires_in": expires_in,
+        }
         return cls._of(encode("individual", given))
 
     @classmethod
@@ -145,7 +145,7 @@ class KHQR:
         acquiring_bank: str,
         merchant_name: str,
         merchant_city: str = "Phnom Penh",
-        currency: Currency | Literal["KHR", "USD", 116, 840] | str | int = Currency.KHR,
+        currency: Currency | str | int = Currency.KHR,
         amount: Decimal | int | str | None = None,
         bill_number: str | None = None,
         mobile_number: str | None = None,
@@ -161,40 +161,42 @@ class KHQR:
         expires_at: datetime | int | None = None,
         expires_in: timedelta | None = None,
     ) -> Self:
-        """Return a code that pays a merchant's account: `merchant_id` and `acquiring_bank` have at most 32 characters each.
+        """Return a code that pays a merchant's account: `merchant_id` and `acquiring_bank` have at most 32 characters
+        each.
 
         Everything else is as for `KHQR.individual`.
         """
-        given = dict(
-            bakong_account_id=bakong_account_id,
-            merchant_id=merchant_id,
-            acquiring_bank=acquiring_bank,
-            merchant_name=merchant_name,
-            merchant_city=merchant_city,
-            currency=currency,
-            amount=amount,
-            bill_number=bill_number,
-            mobile_number=mobile_number,
-            store_label=store_label,
-            terminal_label=terminal_label,
-            purpose_of_transaction=purpose_of_transaction,
-            language_preference=language_preference,
-            merchant_name_alternate_language=merchant_name_alternate_language,
-            merchant_city_alternate_language=merchant_city_alternate_language,
-            upi_account_information=upi_account_information,
-            merchant_category_code=merchant_category_code,
-            created_at=created_at,
-            expires_at=expires_at,
-            expires_in=expires_in,
-        )
+        given = {
+            "bakong_account_id": bakong_account_id,
+            "merchant_id": merchant_id,
+            "acquiring_bank": acquiring_bank,
+            "merchant_name": merchant_name,
+            "merchant_city": merchant_city,
+            "currency": currency,
+            "amount": amount,
+            "bill_number": bill_number,
+            "mobile_number": mobile_number,
+            "store_label": store_label,
+            "terminal_label": terminal_label,
+            "purpose_of_transaction": purpose_of_transaction,
+            "language_preference": language_preference,
+            "merchant_name_alternate_language": merchant_name_alternate_language,
+            "merchant_city_alternate_language": merchant_city_alternate_language,
+            "upi_account_information": upi_account_information,
+            "merchant_category_code": merchant_category_code,
+            "created_at": created_at,
+            "expires_at": expires_at,
+            "expires_in": expires_in,
+        }
         return cls._of(encode("merchant", given))
 
     @classmethod
     def decode(cls, payload: str) -> Self:
-        """Return the code that `payload` is the text of; `.payload` is that very text, so `.md5` is the one Bakong knows.
+        """Return the code that `payload` is the text of; `.payload` is that very text, so `.md5` is the one Bakong
+        knows.
 
-        Raises `InvalidKHQR` for whatever `verify` finds wrong first, but not for a missing or a past expiry; `TypeError` for
-        anything but text. Data objects that KHQR doesn't name are kept, see `.data_objects`.
+        Raises `InvalidKHQR` for whatever `verify` finds wrong first, but not for a missing or a past expiry;
+        `TypeError` for anything but text. Data objects that KHQR doesn't name are kept, see `.data_objects`.
         """
         reading = decoding.read(payload)
         for problem in reading.problems:
@@ -209,7 +211,9 @@ class KHQR:
         return self
 
     def __eq__(self, other: object) -> bool:
-        return self.payload == other.payload if isinstance(other, KHQR) else NotImplemented
+        if not isinstance(other, KHQR):
+            return NotImplemented
+        return self.payload == other.payload
 
     def __hash__(self) -> int:
         return hash(self.payload)
@@ -267,8 +271,9 @@ class KHQR:
     ) -> bytes:
         """Return the QR symbol as PNG, and write it to `path` when one is given.
 
-        `scale` is the pixels of a module's side, `border` the quiet zone in modules, `icon` the path or bytes of a PNG for the
-        centre. Raises `ValueError` and `TypeError` that name the argument, `OSError` for a file that can't be read or written.
+        `scale` is the pixels of a module's side, `border` the quiet zone in modules, `icon` the path or bytes of a
+        PNG for the centre. Raises `ValueError` and `TypeError` that name the argument, `OSError` for a file that
+        can't be read or written.
         """
         from bakong_khqr import images
 
@@ -286,7 +291,7 @@ class KHQR:
         error_correction: "ErrorCorrection" = "M",
         icon: "Artwork | None" = None,
     ) -> str:
-        """Return the QR symbol as an SVG document, and write it to `path` when one is given. Options as for `to_png`."""
+        """Return the QR symbol as an SVG document, and write it to `path` when given. Options as for `to_png`."""
         from bakong_khqr import images
 
         svg = images.svg(self.payload, scale=scale, border=border, error_correction=error_correction, icon=icon)
@@ -352,8 +357,9 @@ class KHQR:
     ) -> bytes | str:
         """Return the KHQR card: name, amount and symbol, 20 to 29; and write it to `path` when one is given.
 
-        `width` is in pixels. `logo` and `icon` are paths or bytes of PNGs; NBC's own aren't in this package. `fonts` are for
-        names in other scripts than Latin and Khmer. Raises as `to_png`, and `ValueError` for a width that phones can't read.
+        `width` is in pixels. `logo` and `icon` are paths or bytes of PNGs; NBC's own aren't in this package. `fonts`
+        are for names in other scripts than Latin and Khmer. Raises as `to_png`, and `ValueError` for a width that
+        phones can't read.
         """
         from bakong_khqr import images
 

@@ -1,7 +1,8 @@
-"""Money on a KHQR: the two currencies and their amounts. A riel amount is whole, a dollar amount has at most two decimals.
+"""Money on a KHQR: the two currencies and their amounts. A riel amount is whole, a dollar amount has at most two
+decimals.
 
-Amounts are `Decimal` and are taken and written by value, digit by digit: no float, and no rounding under anybody's decimal
-context.
+Amounts are `Decimal` and are taken and written by value, digit by digit: no float, and no rounding under anybody's
+decimal context.
 """
 
 import re
@@ -18,7 +19,7 @@ _PLAIN = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
 
 
 class Currency(StrEnum):
-    """A currency of KHQR. Its value is the ISO 4217 letter code: `Currency.USD == "USD"`, `Currency(840) is Currency.USD`."""
+    """A currency of KHQR, by its ISO 4217 letters: `Currency.USD == "USD"`, `Currency(840) is Currency.USD`."""
 
     KHR = "KHR"
     USD = "USD"
@@ -92,7 +93,8 @@ def write_amount(amount: Decimal | int | str | None, currency: Currency) -> str 
 def read_amount(text: str, currency: Currency | None) -> Decimal | None:
     """Return the amount that data object 54 holds, or `None` where it isn't one.
 
-    More zeros than `currency` has decimals are no fault: `50000.0` riel is 50000. Without a currency only the form counts.
+    More zeros than `currency` has decimals are no fault: `50000.0` riel is 50000. Without a currency only the form
+    counts.
     """
     found = _PLAIN.fullmatch(text)
     if found is None or len(text) > MOST_CHARACTERS:

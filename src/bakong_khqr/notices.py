@@ -1,6 +1,7 @@
 """What is worth knowing about a payload and is no fault: habits of banks, and corners of the standard."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from attrs import frozen
 
@@ -34,7 +35,7 @@ def notices(reading: Reading) -> Iterator[Notice]:
 
 def _order(reading: Reading) -> Iterator[Notice]:
     ids = [identifier for identifier, _ in split(reading.payload)[0] if identifier != "63"]
-    for before, after in zip(ids, ids[1:], strict=False):
+    for before, after in pairwise(ids):
         if after < before:
             message = f"data object {after} comes after {before}; the official SDK writes them in order, 63 last"
             source = Source.EMVCO if after == "00" else Source.OFFICIAL_SDK
@@ -46,8 +47,8 @@ def _rails(reading: Reading) -> Iterator[Notice]:
     for identifier in reading.objects:
         if identifier in _OTHER_ACCOUNTS:
             message = (
-                f"data object {identifier} is an account outside Bakong (ABA puts its own into 40): an app of that bank may pay "
-                "there, and Bakong then never sees the payment"
+                f"data object {identifier} is an account outside Bakong (ABA puts its own into 40): that bank's app may "
+                "pay there, and Bakong then never sees the payment"
             )
             yield Notice("bank_rail", Source.BANK_APP, message, offset=reading.offset(identifier))
     if "68" in reading.members.get("62", {}):

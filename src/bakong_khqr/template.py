@@ -1,7 +1,7 @@
 """Text fields of a KHQR and the templates that hold them: one rule per field, obeyed in writing and in reading.
 
-Where a field stands and how long it may be comes from the table in `emv/tags.py`; what is added here is its public name and
-the official SDK's code for each way of getting it wrong.
+Where a field stands and how long it may be comes from the table in `emv/tags.py`; what is added here is its public
+name and the official SDK's code for each way of getting it wrong.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from reprlib import repr as shown
 from typing import Any
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from bakong_khqr.emv.tags import Path, describe
 from bakong_khqr.emv.tlv import TWO_DIGITS
@@ -20,8 +20,8 @@ from bakong_khqr.errors import ErrorCode, InvalidKHQR
 class TextField:
     """A field that is text: its public `name`, its `path` in the payload, and the codes for its faults.
 
-    A field with a `required_code` must be given. `pattern` is the form of the whole value where it has one, `form` says it
-    in words, and `form_code` is the fault.
+    A field with a `required_code` must be given. `pattern` is the form of the whole value where it has one, `form`
+    says it in words, and `form_code` is the fault.
     """
 
     name: str
@@ -32,19 +32,8 @@ class TextField:
     pattern: re.Pattern[str] | None = None
     form: str = ""
     form_code: ErrorCode = ErrorCode.KHQR_INVALID
-    id: str = field(init=False)
-    limit: int = field(init=False)
-
-    @id.default
-    def _last_of_path(self) -> str:
-        return self.path[-1]
-
-    @limit.default
-    def _from_the_table(self) -> int:
-        tag = describe(*self.path)
-        if tag is None:
-            raise LookupError(f"data object {'.'.join(self.path)} isn't in the table")
-        return tag.most
+    id: str = field(init=False, default=Factory(lambda self: self.path[-1], takes_self=True))
+    limit: int = field(init=False, default=Factory(lambda self: _limit(self.path), takes_self=True))
 
     def accepts(self, value: str | None) -> bool:
         """Say whether `value` keeps the rule; `None` is an absent field."""
@@ -94,19 +83,27 @@ class Template:
     def write(self, given: Mapping[str, Any]) -> str:
         """Return the template with what `given` has of its fields by name, `""` when it has none of them.
 
-        Raises `InvalidKHQR` when the fields together pass 99 characters, which two digits of length can't say: the official
-        SDK writes three, and nobody can read that payload.
+        Raises `InvalidKHQR` when the fields together pass 99 characters, which two digits of length can't say: the
+        official SDK writes three, and nobody can read that payload.
         """
         text = "".join([field.write(given[field.name]) for field in self.fields])
         if not text:
             return ""
         length = len(text)
         if length > 99:
-            used = ", ".join(field.name for field in self.fields if given[field.name] is not None)
-            message = f"{self.name} (template {self.id}) has {length} characters, 4 per field and {used}; it may have at most 99"
+            used = " + ".join(
+                f"{one.name} {len(given[one.name])}" for one in self.fields if given[one.name] is not None
+            )
+            message = f"{self.name} (template {self.id}) has {length} characters: {used}, and 4 for each; it may have at most 99"
             raise InvalidKHQR(ErrorCode.TEMPLATE_LENGTH_INVALID, message, field=self.name, length=length, limit=99)
         return f"{self.id}{TWO_DIGITS[length]}{text}"
 
     def refused(self, objects: Mapping[str, str]) -> list[TextField]:
-        """Return the fields whose value in `objects`, by ID, isn't accepted, absent ones that must be there included."""
+        """Return the fields whose value in `objects`, by ID, isn't accepted, required ones that are absent included."""
         return [field for field in self.fields if not field.accepts(objects.get(field.id))]
+
+
+def _limit(path: Path) -> int:
+    tag = describe(*path)
+    assert tag is not None, path
+    return tag.most

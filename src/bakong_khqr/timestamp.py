@@ -1,7 +1,7 @@
 """When a dynamic KHQR was made and until when it may be paid: data object 99, in milliseconds since 1970.
 
-Callers see aware `datetime`s, or milliseconds as an `int` of 13 digits. Seconds (10 digits) are the mistake that bank apps
-refuse a code for.
+Callers see aware `datetime`s, or milliseconds as an `int` of 13 digits. Seconds (10 digits) are the mistake that bank
+apps refuse a code for.
 """
 
 import re
@@ -47,7 +47,10 @@ def read_milliseconds(text: str) -> int | None:
 
 
 def write_timestamps(created_ms: int, expires_ms: int) -> str:
-    """Return data object 99. Raises `InvalidKHQR`: 49 for a moment that isn't 13 digits, 50 for an expiry before creation."""
+    """Return data object 99.
+
+    Raises `InvalidKHQR`: 49 for a moment that isn't 13 digits, 50 for an expiry before creation.
+    """
     for name, moment in (("created_at", created_ms), ("expires_at", expires_ms)):
         if not _LEAST <= moment <= _MOST:
             raise length_fault(name, f"{moment}" if abs(moment) < 10**30 else "too many digits")

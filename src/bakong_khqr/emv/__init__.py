@@ -1,4 +1,5 @@
-"""EMVCo Merchant-Presented Mode (QRCPS-MPM 1.1): the text inside a payment QR code, for KHQR and for any other country's.
+"""EMVCo Merchant-Presented Mode (QRCPS-MPM 1.1): the text inside a payment QR code, for KHQR and for any other
+country's.
 
 - `tlv.py`: `parse` and `build` turn text into data objects and back; `to_dict` shows them by ID;
 - `crc.py`: the checksum `crc16`; `characters.py`: which characters a payload may hold;

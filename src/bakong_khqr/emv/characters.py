@@ -1,7 +1,8 @@
 """Which characters a payload may hold: the printable ones of the Basic Multilingual Plane.
 
-A length in a payload counts characters. Beyond that plane implementations count differently (JavaScript two, Python one),
-so nobody could say where such a value ends; lone surrogates have no bytes in UTF-8; control characters have no look.
+A length in a payload counts characters. Beyond that plane implementations count differently (JavaScript two, Python
+one), so nobody could say where such a value ends; lone surrogates have no bytes in UTF-8; control characters have no
+look.
 """
 
 import re

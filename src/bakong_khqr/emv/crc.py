@@ -18,5 +18,5 @@ def crc16(text: str) -> str:
         return f"{crc_hqx(text.encode(), 0xFFFF):04X}"
     except UnicodeEncodeError:
         at = refused_character(text)
-        assert at is not None  # noqa: S101 - whatever UTF-8 can't hold is a refused character
+        assert at is not None  # whatever UTF-8 can't hold is a refused character
         raise character_fault(text, at, offset=at) from None

@@ -30,8 +30,8 @@ class DataObject:
     """One (ID, length, value) triple of a payload.
 
     `value` is its whole text. A template also has the `data_objects` that its value spells out; make one with
-    `DataObject.template("62", [...])`. `offset` is the place of its ID in the payload, in characters; it takes no part in
-    comparisons.
+    `DataObject.template("62", [...])`. `offset` is the place of its ID in the payload, in characters; it takes no
+    part in comparisons.
     """
 
     id: str
@@ -47,7 +47,7 @@ class DataObject:
 
 
 def split(text: str) -> tuple[list[tuple[str, str]], int]:
-    """Return the (ID, value) pairs of one level, and the offset where reading stopped: `len(text)` when all was read."""
+    """Return the (ID, value) pairs of one level, and where reading stopped: `len(text)` when all was read."""
     pairs = []
     position, end = 0, len(text)
     while position < end:
@@ -65,7 +65,8 @@ def parse(payload: str) -> tuple[DataObject, ...]:
     """Return the data objects of any EMVCo merchant-presented payload, templates with theirs. Its CRC isn't checked.
 
     29, 30, 62, 64 and 99 must nest; 26 to 51, 80 to 98 and 62.50 to 62.99 nest where they can and are text where they
-    don't (EMVCo QRCPS-MPM 1.1, 3.3). Raises `InvalidKHQR` with the offset of the fault, `TypeError` for anything but text.
+    don't (EMVCo QRCPS-MPM 1.1, 3.3). Raises `InvalidKHQR` with the offset of the fault, `TypeError` for anything but
+    text.
     """
     check_text(payload)
     if (at := refused_character(payload)) is not None:
@@ -76,8 +77,8 @@ def parse(payload: str) -> tuple[DataObject, ...]:
 def build(data_objects: Iterable[DataObject]) -> str:
     """Return the text of `data_objects`, in their order; `build(parse(payload)) == payload`.
 
-    No CRC is added: end with `text += "6304"; text += crc16(text)`. Raises `InvalidKHQR` for an ID that isn't two digits or
-    comes twice, a value over 99 characters, a text over 512, and nesting that the standard doesn't know.
+    No CRC is added: end with `text += "6304"; text += crc16(text)`. Raises `InvalidKHQR` for an ID that isn't two
+    digits or comes twice, a value over 99 characters, a text over 512, and nesting that the standard doesn't know.
     """
     text = _written(tuple(data_objects), ())
     if (at := refused_character(text)) is not None:
@@ -125,7 +126,7 @@ def level_faults(text: str, base: int, path: Path) -> Iterator[InvalidKHQR]:
 
 
 def _malformed(text: str, stop: int, base: int, path: Path) -> InvalidKHQR:
-    """Return why reading stopped: the rest is too short, the ID or the length isn't digits, or the value ends too soon."""
+    """Return why reading stopped: too little is left, or the ID or the length isn't digits, or there are too few."""
     at = base + stop
     within = f" in template {'.'.join(path)}" if path else ""
     identifier, length, left = text[stop : stop + 2], text[stop + 2 : stop + 4], len(text) - stop - 4
