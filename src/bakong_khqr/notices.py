@@ -47,8 +47,8 @@ def _rails(reading: Reading) -> Iterator[Notice]:
     for identifier in reading.objects:
         if identifier in _OTHER_ACCOUNTS:
             message = (
-                f"data object {identifier} is an account outside Bakong (ABA puts its own into 40): that bank's app may "
-                "pay there, and Bakong then never sees the payment"
+                f"data object {identifier} is an account outside Bakong (ABA puts its own into 40): that bank's app "
+                "may pay there, and Bakong then never sees the payment"
             )
             yield Notice("bank_rail", Source.BANK_APP, message, offset=reading.offset(identifier))
     if "68" in reading.members.get("62", {}):

@@ -91,10 +91,9 @@ class Template:
             return ""
         length = len(text)
         if length > 99:
-            used = " + ".join(
-                f"{one.name} {len(given[one.name])}" for one in self.fields if given[one.name] is not None
-            )
-            message = f"{self.name} (template {self.id}) has {length} characters: {used}, and 4 for each; it may have at most 99"
+            used = ", ".join(f"{one.name} {len(given[one.name])}" for one in self.fields if given[one.name] is not None)
+            sizes = f"{length} characters ({used}, and 4 for each)"
+            message = f"{self.name} (template {self.id}) has {sizes}; it may have at most 99"
             raise InvalidKHQR(ErrorCode.TEMPLATE_LENGTH_INVALID, message, field=self.name, length=length, limit=99)
         return f"{self.id}{TWO_DIGITS[length]}{text}"
 
