@@ -19,6 +19,9 @@ ErrorCorrection = Literal["L", "M", "Q", "H"]
 Modules = list[list[bool]]
 """The rows of a symbol from the top, dark cells true, without the quiet zone: 21 to 177 a side."""
 
+MOST_CHARACTERS = 7_089
+"""What the largest symbol holds at level L, if all are digits. More is refused before it is looked at."""
+
 _LEVELS = {
     "L": constants.ERROR_CORRECT_L,
     "M": constants.ERROR_CORRECT_M,
@@ -46,12 +49,15 @@ def modules(payload: str, *, error_correction: ErrorCorrection = "M") -> Modules
         raise ValueError(f"payload: the character at offset {error.start} can't be written in UTF-8") from error
 
     symbol = QRCode(error_correction=_LEVELS[error_correction], border=0)
-    symbol.add_data(text)
     try:
-        symbol.mask_pattern = best_mask(symbol)
-        symbol.make(fit=False)
-    except DataOverflowError as error:
+        if len(text) > MOST_CHARACTERS:
+            raise DataOverflowError
+        symbol.add_data(text)
+        symbol.best_fit()
+    except (DataOverflowError, ValueError) as error:  # the library says the latter: "Invalid version (was 41 ...)"
         raise ValueError(
             f"payload: {len(text)} bytes are more than a QR symbol with error correction {error_correction} holds"
         ) from error
+    symbol.mask_pattern = best_mask(symbol)
+    symbol.make(fit=False)
     return cast("Modules", symbol.modules)

@@ -109,8 +109,7 @@ def read_fonts(files: Sequence[FontFile]) -> tuple[Font, ...]:
 def shape(text: str, fonts: Sequence[Font], *, field: str) -> Line:
     """Set `text` in the first of the fonts that has each character, and return the line.
 
-    `field` is the argument that the text came by. Raises `ValueError` that names it and the first character that no font
-    has.
+    `field` is the argument that the text came by. Raises `ValueError` naming it and the character that no font has.
     """
     glyphs: list[Glyph] = []
     breaks: list[int] = []

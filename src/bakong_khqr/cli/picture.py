@@ -1,0 +1,186 @@
+"""`khqr image` and `khqr card`: a code as a picture, into a file, a pipe or the terminal.
+
+Both exit with 0 when the picture was made, 1 when the payload is wrong, 2 for an option that can't be followed or a file
+that can't be read or written.
+"""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from bakong_khqr import InvalidKHQR, KHQR
+from bakong_khqr.whole_file import write_file
+
+PAYLOAD_WRONG = 1
+USAGE_WRONG = 2
+
+ImageFormat = Literal["png", "svg", "terminal"]
+CardFormat = Literal["png", "svg"]
+Payload = Annotated[str, Parameter(allow_leading_hyphen=True)]
+Out = Annotated[Path | None, Parameter(name=["--out", "-o"])]
+
+
+def image(
+    payload: Payload = "-",
+    /,
+    *,
+    out: Out = None,
+    format: ImageFormat | None = None,  # noqa: A002 - the option's name
+    scale: int = 10,
+    border: int = 4,
+    error_correction: Literal["L", "M", "Q", "H"] = "M",
+    icon: Path | None = None,
+    icon_size: float = 0.18,
+    json: bool = False,
+) -> int:
+    """Draw a payload as a plain QR symbol: a PNG, an SVG, or half blocks in the terminal.
+
+    Exit code 0 when it was drawn, 1 when the payload is wrong, 2 for an option that can't be followed or a file that
+    can't be read or written.
+
+    Parameters
+    ----------
+    payload
+        The text of the code; `-`, or nothing, reads it from standard input.
+    out
+        The file to write. Without it the picture goes to standard output.
+    format
+        `png`, `svg` or `terminal`. By default the ending of `--out` decides; without that, `terminal`.
+    scale
+        Pixels a module is wide.
+    border
+        The quiet zone in modules; 4 by the standard.
+    error_correction
+        How much damage can be made good: L, M, Q or H. M is best at a given size.
+    icon
+        A PNG for the centre.
+    icon_size
+        The icon's side as a share of the symbol's width, at most 0.20.
+    json
+        Print one JSON object (`format`, `path`, `data_uri`) instead; without `--out` the picture is in `data_uri`.
+    """
+    from bakong_khqr import images
+
+    try:
+        khqr = KHQR.decode(_text(payload))
+        kind = _format(format, out, "png" if json else "terminal")
+        if kind == "terminal":
+            if json:
+                raise ValueError("--json: takes --format png or svg")
+            if icon is not None:
+                raise ValueError("--icon: a terminal shows no icon; take --format png or svg")
+            picture: bytes | str = images.terminal(khqr.payload, border=border, error_correction=error_correction)
+        else:
+            draw = images.png if kind == "png" else images.svg
+            picture = draw(
+                khqr.payload,
+                scale=scale,
+                border=border,
+                error_correction=error_correction,
+                icon=icon,
+                icon_size=icon_size,
+            )
+        _deliver(picture, kind, out, json=json)
+    except InvalidKHQR as error:
+        return _fail("image", error, PAYLOAD_WRONG)
+    except (ValueError, OSError) as error:
+        return _fail("image", error, USAGE_WRONG)
+    return 0
+
+
+def card(
+    payload: Payload = "-",
+    /,
+    *,
+    out: Out = None,
+    format: CardFormat | None = None,  # noqa: A002 - the option's name
+    width: int = 600,
+    logo: Path | None = None,
+    icon: Path | None = None,
+    font: tuple[Path, ...] = (),
+    json: bool = False,
+) -> int:
+    """Draw a payload as a KHQR card: red header, name, amount and symbol.
+
+    Exit code 0 when it was drawn, 1 when the payload is wrong, 2 for an option that can't be followed or a file that
+    can't be read or written.
+
+    Parameters
+    ----------
+    payload
+        The text of the code; `-`, or nothing, reads it from standard input.
+    out
+        The file to write. Without it the picture goes to standard output.
+    format
+        `png` or `svg`. By default the ending of `--out` decides; without that, `png`.
+    width
+        Pixels, 400 or more (600 with a name in a second language). The height is 29/20 of it.
+    logo
+        A PNG for the header, instead of the word KHQR.
+    icon
+        A PNG for the symbol's centre.
+    font
+        A further TrueType or OpenType font, for names that are neither Latin nor Khmer. May be given more than once.
+    json
+        Print one JSON object (`format`, `path`, `data_uri`) instead; without `--out` the picture is in `data_uri`.
+    """
+    try:
+        khqr = KHQR.decode(_text(payload))
+        if _format(format, out, "png") == "png":
+            _deliver(khqr.to_card(width=width, logo=logo, icon=icon, fonts=font), "png", out, json=json)
+        else:
+            svg = khqr.to_card(format="svg", width=width, logo=logo, icon=icon, fonts=font)
+            _deliver(svg, "svg", out, json=json)
+    except InvalidKHQR as error:
+        return _fail("card", error, PAYLOAD_WRONG)
+    except (ValueError, OSError) as error:
+        return _fail("card", error, USAGE_WRONG)
+    return 0
+
+
+def _text(payload: str) -> str:
+    """Return the payload, from standard input for `-`. A line's end belongs to the shell, not to the payload."""
+    if payload != "-":
+        return payload
+    return sys.stdin.buffer.read().decode("utf-8-sig", "surrogateescape").rstrip("\r\n")
+
+
+def _format(asked: str | None, out: Path | None, otherwise: str) -> str:
+    """Return the format that was asked for, or that the file's name has."""
+    if asked is not None:
+        return asked
+    if out is None:
+        return otherwise
+    ending = out.suffix.lower()
+    if ending not in {".png", ".svg"}:
+        raise ValueError(f"--out: {out} ends in neither .png nor .svg; say which with --format")
+    return ending[1:]
+
+
+def _deliver(picture: bytes | str, kind: str, out: Path | None, *, json: bool) -> None:
+    """Write the picture to its file, or else to standard output."""
+    from bakong_khqr import images
+
+    content = picture if isinstance(picture, bytes) else picture.encode()
+    if out is not None:
+        write_file(out, content)
+    if json:
+        data_uri = images.data_uri(picture) if out is None else None
+        print(json_module.dumps({"format": kind, "path": out and str(out), "data_uri": data_uri}))
+    elif out is not None:
+        print(f"{out}: {kind.upper()}, {len(content):,} bytes")
+    elif kind == "png" and sys.stdout.isatty():
+        raise ValueError("--out: a terminal can't show a PNG; name a file, or send standard output to one")
+    else:
+        # Bytes, as a pipe on Windows would otherwise get them in a legacy code page.
+        sys.stdout.buffer.write(content)
+
+
+def _fail(command: str, error: Exception, code: int) -> int:
+    print(f"khqr {command}: {error}", file=sys.stderr)
+    return code

@@ -1,0 +1,202 @@
+"""What a plain symbol promises, whichever way it is drawn, and what is refused."""
+
+from __future__ import annotations
+
+import base64
+import math
+from io import BytesIO
+from itertools import groupby
+from xml.etree import ElementTree
+
+import pytest
+import zxingcpp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from bakong_khqr import images
+from bakong_khqr.images.artwork import LARGEST_SIDE
+from bakong_khqr.images.icon import icon_box
+from bakong_khqr.images.modules import modules
+
+PNG = b"\x89PNG\r\n\x1a\n"
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def test_a_png_is_really_a_png(payload):
+    """The service that this project took over saved GIF data as .png: nobody could open it."""
+    assert images.png(payload).startswith(PNG)
+
+
+def test_a_usual_code_takes_few_bytes(payload):
+    assert len(images.png(payload)) < 3_000
+    assert len(images.svg(payload)) < 12_000
+
+
+def test_the_default_is_level_m_with_a_quiet_zone_of_four_modules_of_ten_pixels(payload, opened, read_back):
+    png = images.png(payload)
+    image = opened(png).convert("L")
+    side = len(modules(payload))
+    assert image.size == ((side + 8) * 10, (side + 8) * 10)
+    assert image.point(lambda level: 255 - level).getbbox() == (40, 40, 40 + side * 10, 40 + side * 10)
+    assert read_back(png).extra["ECLevel"] == "M"
+
+
+@pytest.mark.parametrize("level", ["L", "M", "Q", "H"])
+def test_the_level_of_error_correction_is_kept_as_asked(payload, read_back, level):
+    assert read_back(images.png(payload, error_correction=level)).extra["ECLevel"] == level
+
+
+@pytest.mark.parametrize("scale", [1, 3, 7])
+def test_every_module_is_a_whole_number_of_pixels(payload, opened, scale):
+    image = opened(images.png(payload, scale=scale)).convert("L")
+    levels = image.tobytes()
+    rows = [levels[start : start + image.width] for start in range(0, len(levels), image.width)]
+    for row in rows:
+        assert all(len(list(run)) % scale == 0 for _, run in groupby(row))
+    for column in zip(*rows, strict=True):
+        assert all(len(list(run)) % scale == 0 for _, run in groupby(column))
+
+
+@pytest.mark.parametrize("border", [0, 1, 4, 10])
+def test_png_svg_and_terminal_show_the_same_modules(payload, opened, rasterised, border):
+    png = opened(images.png(payload, scale=1, border=border)).convert("1")
+    assert opened(rasterised(images.svg(payload, scale=1, border=border))).convert("1").tobytes() == png.tobytes()
+    lines = images.terminal(payload, border=border).splitlines()
+    assert len(lines) == math.ceil(png.height / 2)
+    assert all(line.startswith("\x1b[38;5;16;48;5;231m") and line.endswith("\x1b[0m") for line in lines)
+    for y, line in enumerate(lines):
+        for x, character in enumerate(line.removeprefix("\x1b[38;5;16;48;5;231m").removesuffix("\x1b[0m")):
+            lower = 2 * y + 1 < png.height and not png.getpixel((x, 2 * y + 1))
+            assert " ▀▄█"[(not png.getpixel((x, 2 * y))) + 2 * lower] == character
+
+
+def test_an_svg_is_well_formed_and_has_the_size_that_was_asked_for(payload):
+    root = ElementTree.fromstring(images.svg(payload, scale=3, border=2))
+    side = len(modules(payload)) + 4
+    assert root.tag == f"{SVG}svg"
+    assert (root.get("width"), root.get("height"), root.get("viewBox")) == (
+        f"{side * 3}",
+        f"{side * 3}",
+        f"0 0 {side} {side}",
+    )
+
+
+def test_a_data_uri_holds_the_very_picture(payload):
+    png, svg = images.png(payload), images.svg(payload)
+    assert base64.b64decode(images.data_uri(png).removeprefix("data:image/png;base64,")) == png
+    assert base64.b64decode(images.data_uri(svg).removeprefix("data:image/svg+xml;base64,")).decode() == svg
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=120))
+def test_any_text_is_read_back(text):
+    with Image.open(BytesIO(images.png(text, scale=4))) as image:
+        (found,) = zxingcpp.read_barcodes(image.convert("L"))
+    assert found.bytes == text.encode()
+
+
+@pytest.mark.parametrize("icon_size", [0.05, 0.10, 0.18, 0.20])
+@pytest.mark.parametrize("side", range(21, 178, 4))
+def test_an_icon_never_hides_more_than_a_fifth_of_the_width_and_cuts_no_module(side, icon_size):
+    box = icon_box(side, icon_size)
+    assert box.icon <= side * icon_size
+    assert box.icon <= box.ground <= side * 0.20
+    assert box.ground % 2 == 1, "an odd number of whole modules is in the middle of an odd number of them"
+    assert box.icon == side * icon_size or box.ground + 2 > side * 0.20, "smaller only where it has to be"
+
+
+def test_an_icon_stands_in_the_middle_with_its_proportions(payload, opened):
+    red = BytesIO()
+    Image.new("RGB", (200, 100), "#FF0000").save(red, "PNG")
+    for image in (
+        opened(images.png(payload, icon=red.getvalue())),
+        opened(images.png(payload, icon=red.getvalue(), icon_size=0.1)),
+    ):
+        _, green, _ = image.split()
+        reds = [
+            (x, y)
+            for y in range(image.height)
+            for x in range(image.width)
+            if green.getpixel((x, y)) == 0 and image.getpixel((x, y)) == (255, 0, 0)
+        ]
+        left, right = min(x for x, _ in reds), max(x for x, _ in reds) + 1
+        top, bottom = min(y for _, y in reds), max(y for _, y in reds) + 1
+        assert abs((left + right) - image.width) <= 1
+        assert abs((top + bottom) - image.height) <= 1
+        assert (right - left) == pytest.approx(2 * (bottom - top), abs=2)
+
+
+def test_an_icon_may_be_a_path_or_bytes(payload, icon, tmp_path):
+    path = tmp_path / "icon.png"
+    path.write_bytes(icon)
+    assert images.png(payload, icon=path) == images.png(payload, icon=str(path)) == images.png(payload, icon=icon)
+    assert images.svg(payload, icon=path) == images.svg(payload, icon=icon)
+
+
+def jpeg():
+    file = BytesIO()
+    Image.new("RGB", (10, 10)).save(file, "JPEG")
+    return file.getvalue()
+
+
+def huge():
+    file = BytesIO()
+    Image.new("1", (LARGEST_SIDE + 1, 1)).save(file, "PNG")
+    return file.getvalue()
+
+
+def damaged():
+    file = BytesIO()
+    Image.effect_noise((64, 64), 100).save(file, "PNG")
+    return file.getvalue()[:300]
+
+
+@pytest.mark.parametrize("draw", [images.png, images.svg])
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"scale": 0}, ValueError, "scale: 0 is less than 1"),
+        ({"scale": 2.5}, TypeError, "scale: expected a whole number (int), got float"),
+        ({"scale": True}, TypeError, "scale: expected a whole number (int), got bool"),
+        ({"scale": 10_000}, ValueError, "10000 is the most"),
+        ({"border": -1}, ValueError, "border: -1 is less than 0"),
+        ({"border": "4"}, TypeError, "border: expected a whole number (int), got str"),
+        ({"error_correction": "m"}, ValueError, "error_correction: 'm' is none of L, M, Q, H"),
+        ({"error_correction": None}, ValueError, "error_correction: None is none of L, M, Q, H"),
+        ({"icon": "ICON", "icon_size": 0.21}, ValueError, "icon_size: 0.21 of the symbol's width"),
+        ({"icon": "ICON", "icon_size": 0}, ValueError, "icon_size: 0 of the symbol's width"),
+        ({"icon": "ICON", "icon_size": math.nan}, ValueError, "icon_size: nan of the symbol's width"),
+        ({"icon": "ICON", "error_correction": "L"}, ValueError, "error_correction: level L"),
+        ({"icon": 7}, TypeError, "icon: expected the path or the bytes of a PNG, got int"),
+        ({"icon": b""}, ValueError, "icon: this is not a PNG picture (0 bytes)"),
+        ({"icon": jpeg()}, ValueError, "icon: this is not a PNG picture"),
+        ({"icon": huge()}, ValueError, "icon: the picture is 4097 x 1 pixels"),
+        ({"icon": damaged()}, ValueError, "icon: the PNG picture is damaged"),
+        ({"icon": "no/such/file.png"}, FileNotFoundError, "file.png"),
+    ],
+)
+def test_what_can_not_be_drawn_is_refused_by_name(payload, icon, draw, options, error, message):
+    if options.get("icon") == "ICON":
+        options = {**options, "icon": icon}
+    with pytest.raises(error) as raised:
+        draw(payload, **options)
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        ("", ValueError, "payload: it is empty"),
+        (b"0002", TypeError, "payload: expected the text of a code (str), got bytes"),
+        (None, TypeError, "payload: expected the text of a code (str), got NoneType"),
+        ("ab\ud800", ValueError, "payload: the character at offset 2 can't be written in UTF-8"),
+        ("x" * 3_000, ValueError, "payload: 3000 bytes are more than a QR symbol with error correction M holds"),
+        ("1" * 10_000_000, ValueError, "payload: 10000000 bytes are more than a QR symbol"),
+    ],
+)
+@pytest.mark.parametrize("draw", [images.png, images.svg, images.terminal])
+def test_what_is_no_payload_is_refused(draw, text, error, message):
+    with pytest.raises(error) as raised:
+        draw(text)
+    assert message in str(raised.value)
