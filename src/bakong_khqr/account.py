@@ -26,7 +26,7 @@ def _bakong_account_id(template: str) -> TextField:
 
 INDIVIDUAL = Template(
     "29",
-    "individual account",
+    "individual_account",
     (
         _bakong_account_id("29"),
         TextField("account_information", ("29", "01"), ErrorCode.ACCOUNT_INFORMATION_LENGTH_INVALID),
@@ -36,7 +36,7 @@ INDIVIDUAL = Template(
 
 MERCHANT = Template(
     "30",
-    "merchant account",
+    "merchant_account",
     (
         _bakong_account_id("30"),
         TextField(

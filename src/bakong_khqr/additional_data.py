@@ -5,7 +5,7 @@ from bakong_khqr.template import Template, TextField
 
 ADDITIONAL_DATA = Template(
     "62",
-    "additional data",
+    "additional_data",
     (
         TextField("bill_number", ("62", "01"), ErrorCode.BILL_NUMBER_LENGTH_INVALID),
         TextField("mobile_number", ("62", "02"), ErrorCode.MOBILE_NUMBER_LENGTH_INVALID),
@@ -17,7 +17,7 @@ ADDITIONAL_DATA = Template(
 
 LANGUAGE = Template(
     "64",
-    "merchant information in another language",
+    "language_template",
     (
         TextField("language_preference", ("64", "00"), ErrorCode.LANGUAGE_PREFERENCE_LENGTH_INVALID, least=2),
         TextField(

@@ -74,7 +74,7 @@ class TextField:
 
 @frozen
 class Template:
-    """A data object that holds text fields: its ID, its name in words, its fields in the order of writing."""
+    """A data object that holds text fields: its ID, its public name, its fields in the order of writing."""
 
     id: str
     name: str

@@ -1,5 +1,8 @@
 """The command line `khqr`: which commands there are. Each is loaded only when it is called."""
 
+import sys
+from io import TextIOWrapper
+
 from cyclopts import App
 
 from bakong_khqr import __version__
@@ -26,4 +29,7 @@ app.command("bakong_khqr.cli.simulate:simulate", name="simulate")
 
 def main() -> None:
     """Run `khqr` with the process's arguments."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # Khmer and riel signs, whatever code page a Windows console has
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     app()

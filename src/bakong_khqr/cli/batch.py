@@ -1,0 +1,146 @@
+"""Many codes at once: a CSV file with a row for each, to a folder with a picture for each. No row is lost.
+
+Every row ends either in the folder's `codes.csv` or, with the reason, in its `errors.csv`, which can be mended and
+given back.
+"""
+
+import csv
+import re
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import attrs
+from attrs import frozen
+from rich.console import Console
+from rich.progress import track
+
+from bakong_khqr.cli.field_texts import FieldTexts
+from bakong_khqr.errors import InvalidKHQR
+from bakong_khqr.khqr import KHQR
+
+PictureFormat = Literal["png", "svg", "card"]
+
+COLUMNS = tuple(field.name for field in attrs.fields(FieldTexts))
+_REPORT = ("row", "code", "field", "error")
+_NOT_IN_A_NAME = re.compile("[^A-Za-z0-9]+")
+
+
+@frozen
+class Refusal:
+    """A row that no code was made from; `row` counts as a spreadsheet does, the header being 1."""
+
+    row: int
+    code: int | None
+    field: str | None
+    error: str
+
+
+@frozen
+class Summary:
+    """What became of a file's rows."""
+
+    made: int
+    refusals: tuple[Refusal, ...]
+
+
+def encode_rows(source: Path, out: Path, defaults: FieldTexts, picture: PictureFormat) -> Summary:
+    """Make a code of every row of `source` in the folder `out`; `defaults` fill the cells that are empty or missing.
+
+    Raises `ValueError` before any code is made: for a file that isn't UTF-8, an unknown or repeated column, or a
+    folder that already has codes. `OSError` as files do.
+    """
+    header, rows = _read(source)
+    out.mkdir(parents=True, exist_ok=True)
+    for name in ("codes.csv", "errors.csv"):
+        if (out / name).exists():
+            raise ValueError(f"{out} already has a {name}: name another folder, codes in use must not be lost")
+    refusals = []
+    with _table(out / "codes.csv") as codes_file, _table(out / "errors.csv") as errors_file:
+        codes, errors = csv.writer(codes_file), csv.writer(errors_file)
+        codes.writerow(("row", "file", "md5", "payload"))
+        mendable = [index for index, name in enumerate(header) if name in COLUMNS]  # not the report of an earlier run
+        errors.writerow((*_REPORT, *(header[index] for index in mendable)))
+        for row, cells in track(rows, description="Encoding", console=Console(stderr=True)):
+            try:
+                khqr = _khqr(header, cells, defaults)
+                name = _file_name(row, khqr, picture)
+                _draw(khqr, out / name, picture)
+            except (ValueError, OSError) as error:
+                refusal = _refusal(row, error)
+                refusals.append(refusal)
+                errors.writerow((*attrs.astuple(refusal), *_kept(cells, mendable, len(header))))
+                errors_file.flush()
+            else:
+                codes.writerow((row, name, khqr.md5, khqr.payload))
+                codes_file.flush()
+    return Summary(len(rows) - len(refusals), tuple(refusals))
+
+
+def _read(source: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Return the columns and the rows that aren't empty, each with its number."""
+    try:
+        text = source.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{source} isn't UTF-8 (byte {error.start}): save it as CSV UTF-8") from None
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)  # semicolons where the comma is the decimal point
+    try:
+        table = list(csv.reader(StringIO(text), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise ValueError(f"{source}: {error}") from None
+    names = [name.strip().lower().replace("-", "_").replace(" ", "_") for name in (table[0] if table else [])]
+    unknown = [name for name in names if name not in COLUMNS and name not in _REPORT]
+    if unknown or not names:
+        raise ValueError(f"{source}: no column {', '.join(map(repr, unknown))}; there are {', '.join(COLUMNS)}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"{source}: a column comes twice")
+    return names, [(number, cells) for number, cells in enumerate(table[1:], start=2) if any(cells)]
+
+
+def _khqr(header: list[str], cells: list[str], defaults: FieldTexts) -> KHQR:
+    if len(cells) > len(header):
+        raise ValueError(f"the row has {len(cells)} cells and the header {len(header)}; is a comma not in quotes?")
+    given = {name: cell for name, cell in zip(header, cells, strict=False) if cell and name in COLUMNS}
+    return attrs.evolve(defaults, **given).khqr()
+
+
+def _kept(cells: list[str], mendable: list[int], width: int) -> list[str]:
+    """Return the cells of the columns that are given back, and whatever stood beyond the last column."""
+    return [cells[index] if index < len(cells) else "" for index in mendable] + cells[width:]
+
+
+def _file_name(row: int, khqr: KHQR, picture: PictureFormat) -> str:
+    words = _NOT_IN_A_NAME.sub("-", khqr.bill_number or khqr.store_label or khqr.merchant_name).strip("-")
+    return f"{row:05}-{words}.{'svg' if picture == 'svg' else 'png'}" if words else f"{row:05}.png"
+
+
+def _draw(khqr: KHQR, path: Path, picture: PictureFormat) -> None:
+    if picture == "card":
+        khqr.to_card(path)
+    elif picture == "svg":
+        khqr.to_svg(path)
+    else:
+        khqr.to_png(path)
+
+
+def _refusal(row: int, error: Exception) -> Refusal:
+    if isinstance(error, InvalidKHQR):
+        return Refusal(row, int(error.code), error.field, str(error))
+    return Refusal(row, None, None, str(error))
+
+
+def _table(path: Path) -> IO[str]:
+    return path.open("x", encoding="utf-8-sig", newline="")  # with the mark, spreadsheets read Khmer
+
+
+def summary_dict(summary: Summary) -> dict[str, Any]:
+    """Return a summary as JSON can hold it."""
+    return {"made": summary.made, "refused": len(summary.refusals), "errors": list(map(attrs.asdict, summary.refusals))}
+
+
+def summary_lines(summary: Summary, out: Path) -> Iterator[str]:
+    """Yield a summary as a person reads it."""
+    for refusal in summary.refusals:
+        yield f"row {refusal.row}: {refusal.error}"
+    yield f"{summary.made} codes made, {len(summary.refusals)} rows refused; see codes.csv and errors.csv in {out}"
