@@ -28,6 +28,11 @@ def head() -> str:
     return revision
 
 
+def is_known(revision: str) -> bool:
+    """Whether `revision` is one of this version's."""
+    return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
 def current(connection: Connection) -> str | None:
     """The revision that the database is at; None where it is empty."""
     return MigrationContext.configure(connection).get_current_revision()

@@ -1,0 +1,87 @@
+"""The composition root: settings into a service at work. The only place that knows every part."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+
+from bakong_service.clock import Clock
+from bakong_service.domain.policy import PaymentPolicy, Shop, SubscriptionPolicy
+from bakong_service.operations import plans
+from bakong_service.operations.business import Business
+from bakong_service.operations.plans_file import read_plans
+from bakong_service.settings import Settings
+from bakong_service.storage import test_clock
+from bakong_service.storage.executor import Executor
+from bakong_service.storage.opening import open_database
+from bakong_service.vault import Vault
+from bakong_service.web.service import Service
+from bakong_service.workers.loop import Loop
+
+log = structlog.get_logger(__name__)
+
+
+def business_of(settings: Settings) -> Business:
+    """The shop, its rules and its vault, as the settings say."""
+    return Business(
+        shop=Shop(
+            bakong_account_id=settings.bakong_merchant_id,
+            merchant_name=settings.merchant_name,
+            merchant_city=settings.merchant_city,
+            merchant_name_km=settings.merchant_name_km,
+            acquiring_bank=settings.acquiring_bank,
+            merchant_id=settings.merchant_code,
+        ),
+        vault=Vault(settings.key_ring, settings.pepper),
+        payments=PaymentPolicy(
+            qr_life=settings.qr_life,
+            deadline=settings.payment_deadline,
+            grace=settings.grace,
+            late_accept=settings.late_accept,
+            watch_for=settings.watch_for,
+        ),
+        subscriptions=SubscriptionPolicy(grace=settings.subscription_grace),
+    )
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Service]:
+    """A service with its database open and brought forward, and no worker: what a command needs.
+
+    Raises `SchemaMismatch`, `DatabaseUnavailable`, `PlansFileError`, `Invalid` for plans that can't be.
+    """
+    executor = await open_database(settings.database_url.reveal())
+    try:
+        yield await _service(settings, executor)
+    finally:
+        await executor.close()
+
+
+async def _service(settings: Settings, executor: Executor) -> Service:
+    clock = Clock()
+    if settings.is_test:
+        clock.offset = await executor.read(test_clock.offset)
+    business = business_of(settings)
+    terms = None if settings.plans_file is None else read_plans(settings.plans_file)
+    now = clock.now()
+    await executor.run(lambda connection: plans.ensure_defaults(connection, business, terms, now=now))
+    return Service(executor=executor, business=business, clock=clock, settings=settings)
+
+
+@asynccontextmanager
+async def working(loops: list[Loop]) -> AsyncIterator[None]:
+    """Run the workers' loops for as long as this lasts."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(loop.run(), name=loop.name) for loop in loops]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+def workers(service: Service) -> list[Loop]:
+    """Every worker of the service."""
+    del service
+    return []

@@ -1,0 +1,93 @@
+"""`serve` and `work`: the two long-running commands."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import structlog
+from cyclopts import Parameter
+
+from bakong_service import app
+from bakong_service.cli import opening
+from bakong_service.cli.exclusive import AlreadyRunning, alone
+from bakong_service.settings import Settings
+from bakong_service.web.application import application
+from bakong_service.web.server import server
+from bakong_service.web.service import Service
+
+log = structlog.get_logger(__name__)
+
+
+def serve(*, workers: Annotated[bool, Parameter(negative="--no-workers")] = True) -> None:
+    """Serve the API, and run the workers beside it.
+
+    One process; more cores take more of them, on PostgreSQL. An empty database is migrated at the start. SIGTERM or
+    Ctrl-C stops it within 10 seconds: requests under way are answered, work under way is finished or left for later.
+
+    Parameters
+    ----------
+    workers
+        Run the workers in this process too; with --no-workers, run `bakong-service work` elsewhere.
+    """
+    settings = opening.settings()
+    with _alone(settings, "serve", *(["work"] if workers else [])):
+        opening.attempt(lambda: _serve(settings, workers=workers))
+
+
+def work() -> None:
+    """Run the workers alone: watch payments, deliver webhooks, move subscriptions on. Any number on PostgreSQL."""
+    settings = opening.settings()
+    with _alone(settings, "work"):
+        opening.attempt(lambda: _work(settings))
+
+
+async def _serve(settings: Settings, *, workers: bool) -> None:
+    async with app.opened(settings) as service:
+        http = server(application(service), host=settings.host, port=settings.port)
+        async with app.working(app.workers(service) if workers else []):
+            with _stopping(service):
+                serving = asyncio.create_task(http.serve())
+                stopped = asyncio.create_task(service.stopping.wait())
+                await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                service.stopping.set()
+                http.should_exit = True
+                await serving
+    log.info("stopped")
+
+
+async def _work(settings: Settings) -> None:
+    async with app.opened(settings) as service, app.working(app.workers(service)):
+        with _stopping(service):
+            log.info("working")
+            await service.stopping.wait()
+    log.info("stopped")
+
+
+@contextlib.contextmanager
+def _alone(settings: Settings, *kinds: str) -> Iterator[None]:
+    try:
+        with alone(settings.database_url.reveal(), *kinds):
+            yield
+    except AlreadyRunning as error:
+        opening.fail(str(error))
+
+
+@contextlib.contextmanager
+def _stopping(service: Service) -> Iterator[None]:
+    """Set `service.stopping` when the process is asked to stop. A second Ctrl-C stops it the hard way."""
+    loop = asyncio.get_running_loop()
+    before: dict[int, Any] = {}
+
+    def stop(number: int, _frame: object) -> None:
+        loop.call_soon_threadsafe(service.stopping.set)
+        signal.signal(number, before[number])
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        before[number] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

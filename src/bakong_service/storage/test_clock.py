@@ -1,0 +1,28 @@
+"""The test clock's offset, kept so that replicas and restarts agree on the time. Empty in live mode."""
+
+from datetime import timedelta
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bakong_service.storage.schema import test_clock
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def offset(connection: Connection) -> timedelta:
+    """How far the test clock runs ahead of the real one."""
+    microseconds = connection.execute(select(test_clock.c.offset_microseconds)).scalar_one_or_none()
+    return (microseconds or 0) * _MICROSECOND
+
+
+def advance(connection: Connection, by: timedelta) -> timedelta:
+    """Move the test clock forward; its new offset."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    inserted = dialect.insert(test_clock).values(id=1, offset_microseconds=by // _MICROSECOND)
+    moved = inserted.on_conflict_do_update(
+        index_elements=["id"],
+        set_={"offset_microseconds": test_clock.c.offset_microseconds + inserted.excluded.offset_microseconds},
+    )
+    connection.execute(moved)
+    return offset(connection)
