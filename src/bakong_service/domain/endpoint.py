@@ -11,7 +11,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
-from attrs import frozen
+from attrs import field, frozen
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -55,6 +55,25 @@ class Endpoint:
     def wants(self, event_type: str) -> bool:
         """Whether events of this type are delivered here."""
         return not self.event_types or event_type in self.event_types
+
+
+@frozen(kw_only=True)
+class NewEndpoint:
+    """What a new endpoint is made of. Without `event_types` it gets all; without a `secret` it is given one."""
+
+    url: str
+    description: str | None = None
+    event_types: frozenset[str] = frozenset()
+    secret: str | None = field(default=None, repr=False)
+
+
+@frozen(kw_only=True)
+class EndpointChange:
+    """What is to be changed of an endpoint; what is None stays."""
+
+    url: str | None = None
+    description: str | None = None
+    event_types: frozenset[str] | None = None
 
 
 @frozen(kw_only=True)

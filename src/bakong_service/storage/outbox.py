@@ -108,19 +108,25 @@ def feed(
     before: int | None = None,
     types: Iterable[str] = (),
     subject: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
     limit: int,
 ) -> list[Event]:
-    """Events in the order of the feed: those after a position, or the last ones before a position, still ascending."""
+    """Events in the order of the feed: those after a position, or from a position backwards. `since` and `until`
+    bound when they were written; the latter is excluded."""
     query = select(*_COLUMNS).where(events.c.feed_pos.is_not(None))
     if wanted := list(types):
         query = query.where(events.c.type.in_(wanted))
     if subject is not None:
         query = query.where(events.c.subject == subject)
+    if since is not None:
+        query = query.where(events.c.created_at >= since)
+    if until is not None:
+        query = query.where(events.c.created_at < until)
     if after is not None:
         query = query.where(events.c.feed_pos > after)
     if before is not None:
-        latest = query.where(events.c.feed_pos < before).order_by(events.c.feed_pos.desc()).limit(limit)
-        return _all(connection, latest)[::-1]
+        return _all(connection, query.where(events.c.feed_pos < before).order_by(events.c.feed_pos.desc()).limit(limit))
     return _all(connection, query.order_by(events.c.feed_pos).limit(limit))
 
 

@@ -4,7 +4,7 @@
 
     event = webhooks.verify(body, headers, secret)
 
-`signing.py` is all that a receiver needs, and all that is imported here: it needs nothing but the standard library.
+`signing.py` is all that a receiver needs, and all that is imported here; it takes nothing but the standard library.
 `sender.py`, `guard.py` and `resolver.py` are the sending side, `verdict.py` says what an answer means.
 """
 

@@ -1,19 +1,17 @@
 """Signatures of Standard Webhooks, scheme `v1`: HMAC-SHA256 over `id.timestamp.body`, made and verified.
 
-A secret is `whsec_` and the key in base64, or a text of 32 characters and more whose UTF-8 bytes are the key. (Another
-library may want base64 in either case: give it `base64(text)` for the latter.)
+What a secret may be is said in `bakong_service.domain.webhook_secret`.
 """
 
 import base64
-import binascii
 import hmac
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-_PREFIX = "whsec_"
-_LEAST_KEY, _LEAST_TEXT = 24, 32
+from bakong_service.domain.webhook_secret import key_of
+
 _SCHEME = "v1"
 
 
@@ -65,21 +63,6 @@ def verify(
     if not isinstance(event, dict):
         raise InvalidSignature("the body is signed, and yet no JSON object")
     return event
-
-
-def key_of(secret: str) -> bytes:
-    """The key that a secret stands for. Raises `ValueError` with the rule, never the secret."""
-    if not secret.startswith(_PREFIX):
-        if len(secret) < _LEAST_TEXT:
-            raise ValueError(f"a webhook secret is whsec_ and base64, or a text of at least {_LEAST_TEXT} characters")
-        return secret.encode()
-    try:
-        key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
-    except binascii.Error:
-        raise ValueError("a webhook secret that starts with whsec_ goes on in base64") from None
-    if len(key) < _LEAST_KEY:
-        raise ValueError(f"a webhook secret holds at least {_LEAST_KEY} bytes after whsec_; this one {len(key)}")
-    return key
 
 
 def _signature(key: bytes, event_id: str, timestamp: str, body: bytes) -> str:

@@ -1,0 +1,334 @@
+"""Deliveries: which are due, who makes the next attempt, and what came of it.
+
+A delivery with `next_attempt_at` is at the head of its subject's line at its endpoint (or a replay, which stands in no
+line). Those behind it have none: whoever finishes the head calls `advance`.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from attrs import frozen
+from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bakong_service.domain.delivery import Answer, Attempt, Delivery, DeliveryState
+from bakong_service.domain.endpoint import EndpointState
+from bakong_service.domain.identifiers import Identifiers
+from bakong_service.storage.columns import microseconds
+from bakong_service.storage.schema import deliveries, delivery_attempts, endpoints, events
+
+LEASE = timedelta(seconds=30)
+"""How long a claim holds: three times the longest attempt. After that another worker may take the delivery."""
+
+_PENDING = deliveries.c.state == DeliveryState.PENDING.value
+
+
+@frozen(kw_only=True)
+class NewDelivery:
+    """A delivery about to be written. With `due_at` None it waits for an earlier event of its subject."""
+
+    event_id: int
+    endpoint_id: int
+    subject: str
+    sequence: int
+    replay: int = 0
+    due_at: datetime | None
+
+
+@frozen(kw_only=True)
+class Claim:
+    """A delivery that the caller holds until its lease ends."""
+
+    id: int
+    fence: int
+    event_id: int
+    endpoint_id: int
+
+
+@frozen(kw_only=True)
+class Held:
+    """A delivery's row, locked."""
+
+    id: int
+    reference: str
+    event_id: int
+    endpoint_id: int
+    subject: str
+    sequence: int
+    state: DeliveryState
+    replay: int
+    attempts: int
+    next_attempt_at: datetime | None
+    fence: int
+
+
+def add(connection: Connection, identifiers: Identifiers, new: Sequence[NewDelivery], *, now: datetime) -> list[str]:
+    """Write deliveries; their references. Those that an event already has for an endpoint are left as they are."""
+    references = [identifiers.reference("dlv") for _ in new]
+    numbers: set[int] = set()
+    while len(numbers) < len(new):  # so many in one millisecond would meet now and then
+        numbers.add(identifiers.number(now))
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    # The conflict is named: two ids that met are an error, after which the operation is run again.
+    statement = dialect.insert(deliveries).on_conflict_do_nothing(index_elements=["event_id", "endpoint_id", "replay"])
+    connection.execute(
+        statement.inline(),
+        [
+            {
+                "id": number,
+                "reference": reference,
+                "event_id": delivery.event_id,
+                "endpoint_id": delivery.endpoint_id,
+                "subject": delivery.subject,
+                "subject_seq": delivery.sequence,
+                "state": DeliveryState.PENDING.value,
+                "replay": delivery.replay,
+                "next_attempt_at": delivery.due_at,
+                "created_at": now,
+            }
+            for number, reference, delivery in zip(sorted(numbers), references, new, strict=True)
+        ],
+    )
+    return references
+
+
+def lines(connection: Connection, subjects: Sequence[str]) -> set[tuple[int, str]]:
+    """Each (endpoint, subject) in whose line somebody stands. Their rows are locked, first in line first, so that none
+    can leave it before whoever asked has joined."""
+    query = (
+        select(deliveries.c.endpoint_id, deliveries.c.subject)
+        .where(_PENDING, deliveries.c.replay == 0, deliveries.c.subject.in_(subjects))
+        .order_by(deliveries.c.endpoint_id, deliveries.c.subject, deliveries.c.subject_seq)
+        .with_for_update()
+    )
+    return {(row.endpoint_id, row.subject) for row in connection.execute(query)}
+
+
+def advance(connection: Connection, endpoint_id: int, subject: str, *, now: datetime) -> bool:
+    """Let the first in line have its turn; whether there is one that wasn't due yet."""
+    first = (
+        select(deliveries.c.id, deliveries.c.next_attempt_at)
+        .where(
+            _PENDING,
+            deliveries.c.replay == 0,
+            deliveries.c.endpoint_id == endpoint_id,
+            deliveries.c.subject == subject,
+        )
+        .order_by(deliveries.c.subject_seq)
+        .limit(1)
+        .with_for_update()
+    )
+    row = connection.execute(first).one_or_none()
+    if row is None or row.next_attempt_at is not None:
+        return False
+    connection.execute(update(deliveries).where(deliveries.c.id == row.id).values(next_attempt_at=now))
+    return True
+
+
+def next_due(connection: Connection) -> dict[int, datetime]:
+    """When each enabled endpoint has something due next, by its id; those that wait for nothing aren't in it."""
+    soonest = (
+        select(func.min(deliveries.c.next_attempt_at))
+        .where(_PENDING, deliveries.c.endpoint_id == endpoints.c.id)
+        .scalar_subquery()
+    )
+    enabled = endpoints.c.state == EndpointState.ENABLED.value
+    rows = connection.execute(select(endpoints.c.id, soonest.label("due")).where(enabled))
+    return {row.id: row.due for row in rows if row.due is not None}
+
+
+def claim(connection: Connection, endpoint_id: int, *, limit: int, now: datetime) -> list[Claim]:
+    """Take up to `limit` deliveries that are due at an endpoint, the longest due first. Two never take the same."""
+    due = (
+        select(deliveries.c.id)
+        .where(_PENDING, deliveries.c.endpoint_id == endpoint_id, deliveries.c.next_attempt_at <= now)
+        .order_by(deliveries.c.next_attempt_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    taken = (
+        update(deliveries)
+        .where(deliveries.c.id.in_(select(due.c.id)))
+        .values(fence=deliveries.c.fence + 1, next_attempt_at=now + LEASE, lease_until=microseconds(now + LEASE))
+        .returning(deliveries.c.id, deliveries.c.fence, deliveries.c.event_id, deliveries.c.endpoint_id)
+    )
+    return [
+        Claim(id=row.id, fence=row.fence, event_id=row.event_id, endpoint_id=row.endpoint_id)
+        for row in connection.execute(taken)
+    ]
+
+
+def held(connection: Connection, *, delivery_id: int | None = None, reference: str | None = None) -> Held | None:
+    """A delivery by id or reference, its row locked until the transaction ends."""
+    wanted = deliveries.c.id == delivery_id if delivery_id is not None else deliveries.c.reference == reference
+    row = connection.execute(select(deliveries).where(wanted).with_for_update()).one_or_none()
+    if row is None:
+        return None
+    return Held(
+        id=row.id,
+        reference=row.reference,
+        event_id=row.event_id,
+        endpoint_id=row.endpoint_id,
+        subject=row.subject,
+        sequence=row.subject_seq,
+        state=DeliveryState(row.state),
+        replay=row.replay,
+        attempts=row.attempts,
+        next_attempt_at=row.next_attempt_at,
+        fence=row.fence,
+    )
+
+
+def change(connection: Connection, delivery_id: int, **values: Any) -> None:
+    """Set columns of a delivery."""
+    connection.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(values))
+
+
+def add_attempt(
+    connection: Connection, identifiers: Identifiers, delivery_id: int, answer: Answer, *, now: datetime
+) -> None:
+    """Write down one attempt."""
+    connection.execute(
+        insert(delivery_attempts).inline(),
+        {
+            "id": identifiers.number(now),
+            "delivery_id": delivery_id,
+            "status": answer.status,
+            "error": answer.error,
+            "duration_ms": round(answer.duration.total_seconds() * 1000),
+            "response": answer.response,
+            "at": now,
+        },
+    )
+
+
+def attempts(connection: Connection, reference: str) -> list[Attempt]:
+    """The attempts of a delivery, first to last; those older than 90 days are gone."""
+    query = (
+        select(delivery_attempts)
+        .join(deliveries, deliveries.c.id == delivery_attempts.c.delivery_id)
+        .where(deliveries.c.reference == reference)
+        .order_by(delivery_attempts.c.at, delivery_attempts.c.id)
+    )
+    return [
+        Attempt(status=row.status, error=row.error, duration_ms=row.duration_ms, response=row.response, at=row.at)
+        for row in connection.execute(query)
+    ]
+
+
+def forget_attempts(connection: Connection, *, before: int, limit: int) -> int:
+    """Delete up to `limit` attempts whose ids are below `before`; how many there were. Ids rise with time."""
+    old = select(delivery_attempts.c.id).where(delivery_attempts.c.id < before).limit(limit)
+    return connection.execute(delete(delivery_attempts).where(delivery_attempts.c.id.in_(old))).rowcount
+
+
+def cancel_all(connection: Connection, endpoint_id: int, *, now: datetime) -> int:
+    """End every delivery that an endpoint still waits for; how many there were."""
+    waiting = and_(_PENDING, deliveries.c.endpoint_id == endpoint_id)
+    ended = {"state": DeliveryState.CANCELLED.value, "next_attempt_at": None, "finished_at": now}
+    return connection.execute(update(deliveries).where(waiting).values(ended)).rowcount
+
+
+def hurry(connection: Connection, endpoint_id: int, *, delivery_id: int | None = None, now: datetime) -> int:
+    """Make the deliveries of an endpoint that wait for their next attempt due now, or one of them; how many."""
+    waiting = and_(_PENDING, deliveries.c.endpoint_id == endpoint_id, deliveries.c.next_attempt_at > now)
+    # A claimed one is under way, and stays with whoever holds it.
+    query = update(deliveries).where(waiting, deliveries.c.lease_until <= microseconds(now))
+    if delivery_id is not None:
+        query = query.where(deliveries.c.id == delivery_id)
+    return connection.execute(query.values(next_attempt_at=now)).rowcount
+
+
+def last_replays(connection: Connection, endpoint_id: int, event_ids: Sequence[int]) -> Mapping[int, int]:
+    """The number of the last replay of each event at an endpoint; 0 where only the first delivery was made."""
+    query = (
+        select(deliveries.c.event_id, func.max(deliveries.c.replay).label("last"))
+        .where(deliveries.c.endpoint_id == endpoint_id, deliveries.c.event_id.in_(event_ids))
+        .group_by(deliveries.c.event_id)
+    )
+    return {row.event_id: row.last for row in connection.execute(query)}
+
+
+def dead_letters(connection: Connection, endpoint_id: int, event_ids: Sequence[int]) -> set[int]:
+    """Those of the events whose last delivery to the endpoint has failed."""
+    last = (
+        select(deliveries.c.event_id, func.max(deliveries.c.replay).label("replay"))
+        .where(deliveries.c.endpoint_id == endpoint_id, deliveries.c.event_id.in_(event_ids))
+        .group_by(deliveries.c.event_id)
+        .subquery()
+    )
+    query = (
+        select(deliveries.c.event_id)
+        .join(last, and_(deliveries.c.event_id == last.c.event_id, deliveries.c.replay == last.c.replay))
+        .where(deliveries.c.endpoint_id == endpoint_id, deliveries.c.state == DeliveryState.FAILED.value)
+    )
+    return set(connection.execute(query).scalars())
+
+
+def page(
+    connection: Connection,
+    *,
+    limit: int,
+    after: int | None = None,
+    before: int | None = None,
+    endpoint: str | None = None,
+    event: str | None = None,
+    state: DeliveryState | None = None,
+) -> list[tuple[int, Delivery]]:
+    """Deliveries with their ids, newest first: those after an id in this order, or from an id backwards."""
+    query = _SHOWN.limit(limit)
+    if endpoint is not None:
+        query = query.where(endpoints.c.reference == endpoint)
+    if event is not None:
+        query = query.where(events.c.reference == event)
+    if state is not None:
+        query = query.where(deliveries.c.state == state.value)
+    if before is not None:
+        return _all(connection, query.where(deliveries.c.id > before).order_by(deliveries.c.id))
+    if after is not None:
+        query = query.where(deliveries.c.id < after)
+    return _all(connection, query.order_by(deliveries.c.id.desc()))
+
+
+def by_reference(connection: Connection, reference: str) -> Delivery | None:
+    """One delivery."""
+    found = _all(connection, _SHOWN.where(deliveries.c.reference == reference))
+    return found[0][1] if found else None
+
+
+_SHOWN: Select[Any] = (
+    select(
+        deliveries,
+        events.c.reference.label("event"),
+        events.c.type.label("event_type"),
+        endpoints.c.reference.label("endpoint"),
+    )
+    .join(events, events.c.id == deliveries.c.event_id)
+    .join(endpoints, endpoints.c.id == deliveries.c.endpoint_id)
+)
+
+
+def _all(connection: Connection, query: Select[Any]) -> list[tuple[int, Delivery]]:
+    return [(row.id, _delivery(row)) for row in connection.execute(query)]
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(
+        id=row.id,
+        reference=row.reference,
+        event=row.event,
+        event_type=row.event_type,
+        endpoint=row.endpoint,
+        subject=row.subject,
+        sequence=row.subject_seq,
+        state=DeliveryState(row.state),
+        replay=row.replay,
+        attempts=row.attempts,
+        next_attempt_at=row.next_attempt_at,
+        last_status=row.last_status,
+        last_error=row.last_error,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+    )

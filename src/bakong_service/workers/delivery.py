@@ -1,0 +1,101 @@
+"""The deliverer: claims what is due, commits, signs, posts, and records what came of it.
+
+No transaction is open during a post. Each endpoint has places of its own, so that one that hangs fills its own and
+slows no other. A process that dies between a post and its record posts again when the lease has ended: at least once.
+"""
+
+import asyncio
+from collections import Counter
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+from sqlalchemy import Connection
+
+from bakong_service.clock import Clock
+from bakong_service.domain.delivery import Answer, Assignment, DeliveryState
+from bakong_service.operations import deliveries as operations
+from bakong_service.operations import webhook_presenting
+from bakong_service.operations.business import Business
+from bakong_service.storage import deliveries
+from bakong_service.storage.executor import Executor
+from bakong_service.webhooks.sender import Sender
+from bakong_service.webhooks.signing import sign
+from bakong_service.webhooks.verdict import retry_after, verdict
+
+PLACES = 32
+"""Posts under way at one endpoint, at most."""
+_LOOK_AGAIN = timedelta(seconds=1)  # the net below the signals, which may be lost
+
+log = structlog.get_logger(__name__)
+
+
+class Deliverer:
+    """Makes the attempts. `step` starts them and doesn't wait for them; `wake` is set when one has ended.
+
+    Run it in a `Loop` that is given `wake`. `aclose` lets what is under way end.
+    """
+
+    def __init__(self, executor: Executor, business: Business, clock: Clock, *, sender: Sender | None = None) -> None:
+        self.wake = asyncio.Event()
+        self._executor = executor
+        self._business = business
+        self._clock = clock
+        self._sender = sender or Sender(business.webhooks.targets)
+        self._under_way: dict[asyncio.Task[None], int] = {}
+
+    async def step(self, now: datetime) -> datetime:
+        """Start an attempt at all that is due and has a place. When something is due next, a second away at most."""
+        due = await self._executor.read(deliveries.next_due)
+        busy = Counter(self._under_way.values())
+        free = {endpoint: PLACES - busy[endpoint] for endpoint in due if busy[endpoint] < PLACES}
+        wanted = {endpoint: places for endpoint, places in free.items() if due[endpoint] <= now}
+        if wanted:
+            assignments = await self._executor.run(
+                lambda connection: operations.claim(connection, self._business, wanted, now=now)
+            )
+            for assignment in assignments:
+                task = asyncio.create_task(self._deliver(assignment), name=f"deliver-{assignment.event.reference}")
+                self._under_way[task] = assignment.endpoint_id
+                task.add_done_callback(self._ended)
+            if assignments:
+                return now  # look at once: there may be more than one claim took
+        return min([now + _LOOK_AGAIN, *(due[endpoint] for endpoint in free if due[endpoint] > now)])
+
+    async def ended(self) -> None:
+        """Wait until nothing is under way."""
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+
+    async def aclose(self) -> None:
+        """Let what is under way end, which takes as long as one attempt may, and close the connections."""
+        await self.ended()
+        await self._sender.aclose()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._under_way[task]
+        self.wake.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # The lease brings the delivery back: it is late, not lost.
+            log.error("webhook_not_recorded", task=task.get_name(), exc_info=error)
+
+    async def _deliver(self, assignment: Assignment) -> None:
+        event = assignment.event
+        body = webhook_presenting.body(event)
+        headers = sign(event.reference, body, assignment.secrets, at=self._clock.now())
+        answer = await self._sender.post(assignment.url, headers, body)
+        state = await self._executor.run(partial(self._record, assignment, answer))
+        if state is DeliveryState.FAILED:
+            log.error("webhook_failed", event_id=event.reference, subject=event.subject, status=answer.status)
+
+    def _record(self, assignment: Assignment, answer: Answer, connection: Connection) -> DeliveryState:
+        now = self._clock.now()
+        return operations.record(
+            connection,
+            self._business,
+            assignment,
+            answer,
+            verdict(answer),
+            retry_after=retry_after(answer, now=now),
+            now=now,
+        )
