@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from bakong_khqr.testing.endpoints import ENDPOINTS
 from bakong_khqr.testing.faults import Fault, FaultKind
 from bakong_khqr.testing.payer import as_amount
 from bakong_khqr.testing.payments import SimulatedPayment
@@ -145,6 +146,8 @@ def _faults(bakong: "BakongSimulator", body: Any) -> dict[str, Any]:
     details = _read(body, _FAULT)
     if details.get("kind") not in set(FaultKind):
         raise ValueError(f"kind: {details.get('kind')!r} isn't one of {', '.join(FaultKind)}")
+    if details.get("endpoint", "verify") not in ENDPOINTS:
+        raise ValueError(f"endpoint: {details['endpoint']!r} isn't one of {_listed(ENDPOINTS)}")
     return fault_view(bakong.inject(**details))
 
 

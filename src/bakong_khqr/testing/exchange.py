@@ -7,6 +7,8 @@ from typing import Any
 
 import attrs
 
+_write_text = json.encoder.encode_basestring
+
 
 def read_json(text: bytes) -> Any:
     """Read JSON, every fraction as a `Decimal`. `ValueError` for anything else, `NaN` and too deep nesting included."""
@@ -18,13 +20,21 @@ def read_json(text: bytes) -> Any:
 
 def write_json(value: Any) -> str:
     """Write JSON, a `Decimal` as the number it is: `1`, `2.5`. The standard encoder can't without a float."""
+    if isinstance(value, str):
+        return _write_text(value)
     if isinstance(value, Decimal):
-        return format(value.normalize(), "f")
+        return write_number(value)
     if isinstance(value, Mapping):
-        return "{" + ",".join([f"{json.dumps(key)}:{write_json(member)}" for key, member in value.items()]) + "}"
+        return "{" + ",".join([f"{_write_text(key)}:{write_json(member)}" for key, member in value.items()]) + "}"
     if isinstance(value, list | tuple):
         return "[" + ",".join([write_json(item) for item in value]) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value)
+
+
+def write_number(value: Decimal) -> str:
+    """The shortest plain form of a number, every digit kept: `1`, `2.5`, `10000`."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _refuse_constant(name: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from bakong_khqr.money import Currency
+from bakong_khqr.testing.exchange import write_number
 
 
 @attrs.frozen(kw_only=True)
@@ -38,7 +39,7 @@ class SimulatedPayment:
             "fromAccountId": self.from_account_id,
             "toAccountId": self.to_account_id,
             "currency": self.currency,
-            "amount": format(self.amount.normalize(), "f") if amount_as_text else self.amount,
+            "amount": write_number(self.amount) if amount_as_text else self.amount,
             "description": self.description,
             "createdDateMs": self.created_at_ms,
             "acknowledgedDateMs": self.acknowledged_at_ms,

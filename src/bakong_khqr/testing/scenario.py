@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,7 @@ def play(bakong: "BakongSimulator", scenario: Any) -> dict[str, Any]:
 
     bakong.configure(**switches)
     for step in sorted(steps, key=lambda step: step.after):
-        bakong.after(step.after, lambda step=step: ACTIONS[step.action](bakong, step.members))  # type: ignore[misc]  # mypy can't infer a lambda's default
+        bakong.after(step.after, partial(ACTIONS[step.action], bakong, step.members))
     bakong.clock.run_due()
     return {"steps": len(steps)}
 

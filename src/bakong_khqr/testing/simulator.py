@@ -68,7 +68,10 @@ class BakongSimulator:
         seed: int | None = None,
         **switches: Any,
     ) -> None:
-        self._token, self._email = token, email
+        self.token = token
+        """The token it takes from the start."""
+        self.email = email
+        """The registered email, for `renew_token`."""
         self._time_source = clock
         self._seed = seed
         self._initial_switches = Switches(**switches)
@@ -88,8 +91,8 @@ class BakongSimulator:
             self.faults = FaultPlan()
             self.payments = PaymentLedger(self.rng)
             self.tokens = TokenOffice(self.rng)
-            self.tokens.register(self._email)
-            self.tokens.accept(self._token, email=self._email)
+            self.tokens.register(self.email)
+            self.tokens.accept(self.token, email=self.email)
             self.requests: deque[LoggedRequest] = deque(maxlen=_LOG_SIZE)
             self.calls: Counter[str] = Counter()
             self.item_statuses: dict[str, str] = {}
@@ -189,7 +192,7 @@ class BakongSimulator:
     ) -> str:
         """Issue a token as a renewal would, for an email that need not be registered yet."""
         with self._lock:
-            email = self._email if email is None else email
+            email = self.email if email is None else email
             self.tokens.register(email)
             lifetime = timedelta(days=self.switches.token_lifetime_days) if lifetime is None else lifetime
             return self.tokens.issue(
