@@ -1,7 +1,7 @@
 """`khqr image` and `khqr card`: a code as a picture, into a file, a pipe or the terminal.
 
-Both exit with 0 when the picture was made, 1 when the payload is wrong, 2 for an option that can't be followed or a file
-that can't be read or written.
+Both exit with 0 when the picture was made, 1 when the payload is wrong, 2 for an option that can't be followed or a
+file that can't be read or written.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from bakong_khqr import InvalidKHQR, KHQR
+from bakong_khqr import KHQR, InvalidKHQR
 from bakong_khqr.whole_file import write_file
 
 PAYLOAD_WRONG = 1
@@ -50,7 +50,8 @@ def image(
     out
         The file to write. Without it the picture goes to standard output.
     format
-        `png`, `svg` or `terminal`. By default the ending of `--out` decides; without that, `terminal`.
+        `png`, `svg` or `terminal`. By default the ending of `--out` decides; without that, `terminal`, or
+        `png` with `--icon` or `--json`.
     scale
         Pixels a module is wide.
     border
@@ -68,12 +69,9 @@ def image(
 
     try:
         khqr = KHQR.decode(_text(payload))
-        kind = _format(format, out, "png" if json else "terminal")
+        kind = _format(format, out, "terminal" if icon is None and not json else "png")
         if kind == "terminal":
-            if json:
-                raise ValueError("--json: takes --format png or svg")
-            if icon is not None:
-                raise ValueError("--icon: a terminal shows no icon; take --format png or svg")
+            _refuse_in_terminal(icon=icon, json=json)
             picture: bytes | str = images.terminal(khqr.payload, border=border, error_correction=error_correction)
         else:
             draw = images.png if kind == "png" else images.svg
@@ -160,6 +158,12 @@ def _format(asked: str | None, out: Path | None, otherwise: str) -> str:
     if ending not in {".png", ".svg"}:
         raise ValueError(f"--out: {out} ends in neither .png nor .svg; say which with --format")
     return ending[1:]
+
+
+def _refuse_in_terminal(*, icon: Path | None, json: bool) -> None:
+    for option, given in (("--icon", icon is not None), ("--json", json)):
+        if given:
+            raise ValueError(f"{option}: goes with --format png or svg, not with the terminal")
 
 
 def _deliver(picture: bytes | str, kind: str, out: Path | None, *, json: bool) -> None:

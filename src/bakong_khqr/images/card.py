@@ -8,7 +8,8 @@ at 6.5, a dashed line, and the symbol with 10 per cent of the height on either s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
+from fractions import Fraction
+from math import ceil, floor
 
 import attrs
 
@@ -37,26 +38,26 @@ LARGEST_WIDTH = 5_000
 LEAST_MODULE = 3
 """Pixels a module: with less, a phone's camera can't tell the cells apart."""
 
+# Shares of the card's height; letters by their em.
 HEADER = 0.12
 FOLD = 0.055
 NAME = 0.03
 AMOUNT = 0.065
 CURRENCY = 0.03
-SIDE_MARGIN = 0.10
-SYMBOL_MARGIN = 0.08
-GAP = 0.012
-"""Between the amount and the currency behind it."""
-WORDMARK = 0.45
-"""The plain "KHQR" and the logo's height, as a share of the header's."""
-LOGO_WIDTH = 0.6
-"""The most of the card's width that a logo takes."""
-CAPITAL = 0.705
-"""The height of a capital letter of Nunito Sans, in ems."""
-LEADING = 1.45
-"""A line's height in ems, room for Khmer's subscripts and stacked vowels included."""
-BASELINE = 1.03
-"""From a line's top to its baseline, in ems."""
+GAP = 0.012  # between the amount and the currency behind it
+SYMBOL_MARGIN = 0.08  # above and below the symbol
 
+# Shares of its width.
+SYMBOL_BOX = Fraction(71, 100)  # what is left by margins of 10 per cent of the height, which is 29/20 of the width
+LOGO_WIDTH = 0.6  # the most that a logo takes
+
+WORDMARK = 0.45
+"""The height of the logo, and the size of the plain "KHQR" in its place, as a share of the header's height."""
+
+# In ems.
+CAPITAL = 0.705  # a capital letter of Nunito Sans is so high
+LEADING = 1.45  # from line to line, with room for Khmer's subscripts and stacked vowels
+BASELINE = 1.03  # from a line's top to its baseline
 
 Row = list[tuple[Line, float]]
 """Texts side by side on one baseline, each with its size in pixels."""
@@ -102,8 +103,9 @@ def lay_out(
     symbol = modules(payload)
     _check_width(width, len(symbol), merchant_name_alternate)
     height = round(width * 29 / 20)
-    header, margin = round(height * HEADER), round(height * SIDE_MARGIN)
-    box = width - 2 * margin
+    header = round(height * HEADER)
+    box = floor(width * SYMBOL_BOX)
+    margin = (width - box) // 2
     symbol_box_top = height - round(height * SYMBOL_MARGIN) - box
     divider = symbol_box_top - round(height * SYMBOL_MARGIN)
     module = box // len(symbol)
@@ -111,12 +113,13 @@ def lay_out(
 
     extra = read_fonts(fonts)
     regular, bold = (*bundled_fonts("regular"), *extra), (*bundled_fonts("bold"), *extra)
-    names = [("merchant_name", merchant_name), ("merchant_name_alternate", merchant_name_alternate)]
+    names = [("merchant_name", merchant_name)]
+    if merchant_name_alternate is not None:
+        names.append(("merchant_name_alternate", merchant_name_alternate))
     rows: list[Row] = []
     for field, name in names:
-        if name is not None:
-            lines, size = fit_name(name, regular, size=height * NAME, width=box, field=field)
-            rows += [[(line, size)] for line in lines]
+        lines, size = fit_name(name, regular, size=height * NAME, width=box, field=field)
+        rows += [[(line, size)] for line in lines]
     rows.append(_amount(amount_text, currency, regular, bold, height, box))
 
     return CardLayout(
@@ -140,17 +143,14 @@ def lay_out(
 def _check_width(width: int, modules_a_side: int, merchant_name_alternate: str | None) -> None:
     if not isinstance(width, int) or isinstance(width, bool):
         raise TypeError(f"width: expected a whole number of pixels (int), got {type(width).__name__}")
-    # The symbol's box is what the side margins, a share of the height, leave of the width.
-    box_share = 1 - 2 * SIDE_MARGIN * 29 / 20
-    least = max(
-        LEAST_WIDTH if merchant_name_alternate is None else LEAST_WIDTH_WITH_ALTERNATE_NAME,
-        ceil((LEAST_MODULE * modules_a_side + 1) / box_share),  # 1 pixel for what rounding takes away
-    )
+    if merchant_name_alternate is None:
+        least, reason = LEAST_WIDTH, "a card"
+    else:
+        least, reason = LEAST_WIDTH_WITH_ALTERNATE_NAME, "a card with a name in a second language"
+    if (for_symbol := ceil(LEAST_MODULE * modules_a_side / SYMBOL_BOX)) > least:
+        least, reason = for_symbol, f"a card whose symbol has {modules_a_side} x {modules_a_side} modules"
     if width < least:
-        raise ValueError(
-            f"width: {width} pixels are too narrow for this payload's symbol of {modules_a_side} x {modules_a_side} "
-            f"modules to be read by a phone; the least is {least}"
-        )
+        raise ValueError(f"width: {width} pixels are too few for a phone to read it; {reason} needs at least {least}")
     if width > LARGEST_WIDTH:
         raise ValueError(f"width: {width} pixels; the most is {LARGEST_WIDTH}")
 

@@ -48,16 +48,15 @@ def modules(payload: str, *, error_correction: ErrorCorrection = "M") -> Modules
     except UnicodeEncodeError as error:
         raise ValueError(f"payload: the character at offset {error.start} can't be written in UTF-8") from error
 
+    too_long = f"payload: {len(text)} bytes are more than a QR symbol with error correction {error_correction} holds"
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError(too_long)
     symbol = QRCode(error_correction=_LEVELS[error_correction], border=0)
+    symbol.add_data(text)
     try:
-        if len(text) > MOST_CHARACTERS:
-            raise DataOverflowError
-        symbol.add_data(text)
         symbol.best_fit()
     except (DataOverflowError, ValueError) as error:  # the library says the latter: "Invalid version (was 41 ...)"
-        raise ValueError(
-            f"payload: {len(text)} bytes are more than a QR symbol with error correction {error_correction} holds"
-        ) from error
+        raise ValueError(too_long) from error
     symbol.mask_pattern = best_mask(symbol)
     symbol.make(fit=False)
     return cast("Modules", symbol.modules)

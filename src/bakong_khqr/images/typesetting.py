@@ -8,7 +8,7 @@ wrong places.
 from __future__ import annotations
 
 import os
-import string
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -39,6 +39,7 @@ MOST_CHARACTERS = 200
 """More than two lines could hold; refused before any work goes into them."""
 
 ZERO_WIDTH_SPACE = "\u200b"  # marks where a Khmer line may be broken, as Khmer is written without spaces
+_SPACE_AROUND = re.compile(rf"\A[\s{ZERO_WIDTH_SPACE}]+|[\s{ZERO_WIDTH_SPACE}]+\Z")
 
 
 @attrs.frozen
@@ -196,4 +197,4 @@ def _whole_line(text: str, fonts: Sequence[Font], field: str) -> Line:
 
 def _tidy(text: str) -> str:
     """Compose accents, which fonts have as one character, and drop the space around the text."""
-    return unicodedata.normalize("NFC", text).strip(string.whitespace + ZERO_WIDTH_SPACE)
+    return _SPACE_AROUND.sub("", unicodedata.normalize("NFC", text))

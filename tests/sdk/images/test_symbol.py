@@ -6,7 +6,7 @@ import base64
 import math
 from io import BytesIO
 from itertools import groupby
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 import zxingcpp
@@ -72,7 +72,7 @@ def test_png_svg_and_terminal_show_the_same_modules(payload, opened, rasterised,
 
 
 def test_an_svg_is_well_formed_and_has_the_size_that_was_asked_for(payload):
-    root = ElementTree.fromstring(images.svg(payload, scale=3, border=2))
+    root = ET.fromstring(images.svg(payload, scale=3, border=2))
     side = len(modules(payload)) + 4
     assert root.tag == f"{SVG}svg"
     assert (root.get("width"), root.get("height"), root.get("viewBox")) == (
