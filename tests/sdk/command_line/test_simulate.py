@@ -50,7 +50,7 @@ def test_it_stops_cleanly(number):
     with running() as (process, url):
         httpx.get(url, trust_env=False)
         process.send_signal(number)
-        said, complaints = process.communicate(timeout=10)
+        _, complaints = process.communicate(timeout=10)
         assert (process.returncode, complaints) == (0, "")
 
 

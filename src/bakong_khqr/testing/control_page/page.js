@@ -45,12 +45,15 @@ async function act(name, body, done) {
 const code = () => $("code").value.trim();
 const isMd5 = (text) => /^[0-9a-f]{32}$/.test(text);
 
+// What isn't a number goes out as it was typed: the simulator says what it may be.
+const asNumber = (text) => (Number.isFinite(Number(text)) ? Number(text) : text);
+
 function filled(form, numbers = []) {
   const members = {};
   for (const [name, value] of new FormData(form)) {
     const text = value.trim();
     if (text === "") continue;
-    members[name] = numbers.includes(name) && !Number.isNaN(Number(text)) ? Number(text) : text;
+    members[name] = numbers.includes(name) ? asNumber(text) : text;
   }
   return members;
 }
@@ -146,7 +149,7 @@ function switchControl(state) {
   } else {
     control = element("input", { value: state.value ?? "", placeholder: state.rule });
     const isText = typeof state.value === "string";
-    read = () => (control.value.trim() === "" ? null : isText ? control.value : Number(control.value));
+    read = () => (control.value.trim() === "" ? null : isText ? control.value : asNumber(control.value.trim()));
   }
   control.addEventListener("change", async () => {
     await act("switches", { [state.name]: read() }, `${state.name} is set.`);
@@ -182,7 +185,7 @@ function draw(state) {
   $("counts").textContent = `${total} so far, ${state.calls_today} counted towards today's quota`;
   show("calls", state.requests, (calls) => $("calls").replaceChildren(...calls.map((made) => element("tr", {},
     cell(time(made.at_ms)), cell(made.path.replace("/v1/", "")), cell(made.body.slice(0, 200), "long"),
-    cell(made.status, made.status === 200 ? "" : "bad"), cell(made.error_code), cell(made.fault, "bad")))));
+    cell(made.status, made.status === 200 ? "" : "bad"), cell(made.error_code), cell(made.fault, made.fault ? "bad" : "")))));
   show("payments", state.payments, (payments) => $("payments").replaceChildren(...payments.map((payment) => element("tr", {},
     cell(time(payment.created_at_ms)), cell(payment.to_account_id), cell(`${payment.amount} ${payment.currency}`),
     cell(payment.md5), cell(payment.hash.slice(0, 8)), cell(payment.failed ? "failed" : "paid", payment.failed ? "bad" : "good")))));
