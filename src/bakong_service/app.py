@@ -7,16 +7,20 @@ from contextlib import asynccontextmanager
 import structlog
 
 from bakong_service.clock import Clock
-from bakong_service.domain.policy import PaymentPolicy, Shop, SubscriptionPolicy
-from bakong_service.operations import plans
+from bakong_service.domain.delivery import SCHEDULES
+from bakong_service.domain.endpoint import TargetPolicy
+from bakong_service.domain.policy import PaymentPolicy, Shop, SubscriptionPolicy, WebhookPolicy
+from bakong_service.operations import endpoints, plans
 from bakong_service.operations.business import Business
 from bakong_service.operations.plans_file import read_plans
 from bakong_service.settings import Settings
-from bakong_service.storage import test_clock
+from bakong_service.storage import signals, test_clock
 from bakong_service.storage.executor import Executor
 from bakong_service.storage.opening import open_database
 from bakong_service.vault import Vault
 from bakong_service.web.service import Service
+from bakong_service.workers.delivery import Deliverer
+from bakong_service.workers.dispatch import Dispatcher
 from bakong_service.workers.loop import Loop
 
 log = structlog.get_logger(__name__)
@@ -42,6 +46,10 @@ def business_of(settings: Settings) -> Business:
             watch_for=settings.watch_for,
         ),
         subscriptions=SubscriptionPolicy(grace=settings.subscription_grace),
+        webhooks=WebhookPolicy(
+            targets=TargetPolicy(private_networks=settings.webhook_private_networks, plain_http=settings.is_test),
+            schedule=SCHEDULES[settings.webhook_schedule],
+        ),
     )
 
 
@@ -66,6 +74,12 @@ async def _service(settings: Settings, executor: Executor) -> Service:
     terms = None if settings.plans_file is None else read_plans(settings.plans_file)
     now = clock.now()
     await executor.run(lambda connection: plans.ensure_defaults(connection, business, terms, now=now))
+    secret = None if settings.webhook_secret is None else settings.webhook_secret.reveal()
+    await executor.run(
+        lambda connection: endpoints.ensure_default(
+            connection, business, url=settings.webhook_url, secret=secret, now=now
+        )
+    )
     return Service(executor=executor, business=business, clock=clock, settings=settings)
 
 
@@ -83,5 +97,22 @@ async def working(loops: list[Loop]) -> AsyncIterator[None]:
 
 def workers(service: Service) -> list[Loop]:
     """Every worker of the service."""
-    del service
-    return []
+    parts = (service.executor, service.business, service.clock)
+    dispatcher, deliverer = Dispatcher(*parts), Deliverer(*parts)
+    return [
+        Loop("dispatch", dispatcher.step, service.clock, _woken(service, signals.EVENTS)),
+        Loop(
+            "delivery",
+            deliverer.step,
+            service.clock,
+            _woken(service, signals.DELIVERIES, deliverer.wake),
+            close=deliverer.aclose,
+        ),
+    ]
+
+
+def _woken(service: Service, channel: str, wake: asyncio.Event | None = None) -> asyncio.Event:
+    """An event that is set by each signal on a channel."""
+    woken = wake or asyncio.Event()
+    service.executor.listen(channel, lambda _: woken.set())
+    return woken

@@ -26,6 +26,7 @@ from bakong_service.webhooks.verdict import retry_after, verdict
 PLACES = 32
 """Posts under way at one endpoint, at most."""
 _LOOK_AGAIN = timedelta(seconds=1)  # the net below the signals, which may be lost
+_PATIENCE_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +69,11 @@ class Deliverer:
             await asyncio.wait(self._under_way)
 
     async def aclose(self) -> None:
-        """Let what is under way end, which takes as long as one attempt may, and close the connections."""
+        """Let what is under way end, but not for long: what is cut off is tried again when its lease has ended."""
+        if self._under_way:
+            _, late = await asyncio.wait(self._under_way, timeout=_PATIENCE_SECONDS)
+            for task in late:
+                task.cancel()
         await self.ended()
         await self._sender.aclose()
 

@@ -17,13 +17,19 @@ log = structlog.get_logger(__name__)
 
 
 class Loop:
-    """Calls `step` for as long as it is run. `errors` counts the calls that failed, `last_step_at` is the last that didn't.
+    """Calls `step` for as long as it is run. `errors` counts the calls that failed, `last_step_at` is the last good one.
 
     The clock may jump (a test clock is moved), so a wait is looked at again every `idle_seconds` of real time.
     """
 
     def __init__(
-        self, name: str, step: Step, clock: Clock, wake: asyncio.Event | None = None, idle_seconds: float = 1.0
+        self,
+        name: str,
+        step: Step,
+        clock: Clock,
+        wake: asyncio.Event | None = None,
+        idle_seconds: float = 1.0,
+        close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.name = name
         self.errors = 0
@@ -32,9 +38,18 @@ class Loop:
         self._clock = clock
         self._wake = wake or asyncio.Event()
         self._idle_seconds = idle_seconds
+        self._close = close
 
     async def run(self) -> None:
-        """Run until cancelled. A step that fails is logged with its stack and tried again after a growing pause."""
+        """Run until cancelled, then `close` the worker. A step that fails is logged with its stack and tried again after
+        a growing pause."""
+        try:
+            await self._run()
+        finally:
+            if self._close is not None:
+                await self._close()
+
+    async def _run(self) -> None:
         failed_in_a_row = 0
         while True:
             self._wake.clear()
