@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 class Loop:
-    """Calls `step` for as long as it is run. `errors` counts the calls that failed, `last_step_at` is the last good one.
+    """Calls `step` for as long as it is run. `errors` counts the failed calls, `last_step_at` is the last good one.
 
     The clock may jump (a test clock is moved), so a wait is looked at again every `idle_seconds` of real time.
     """
@@ -41,8 +41,8 @@ class Loop:
         self._close = close
 
     async def run(self) -> None:
-        """Run until cancelled, then `close` the worker. A step that fails is logged with its stack and tried again after
-        a growing pause."""
+        """Run until cancelled, then `close` the worker. A step that fails is logged with its stack and tried again
+        after a growing pause."""
         try:
             await self._run()
         finally:
