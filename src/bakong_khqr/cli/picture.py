@@ -53,7 +53,7 @@ def image(
         `png`, `svg` or `terminal`. By default the ending of `--out` decides; without that, `terminal`, or
         `png` with `--icon` or `--json`.
     scale
-        Pixels a module is wide.
+        Pixels a module is wide, in PNG and SVG.
     border
         The quiet zone in modules; 4 by the standard.
     error_correction

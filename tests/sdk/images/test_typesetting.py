@@ -1,4 +1,4 @@
-"""Letters that are right: Khmer is shaped, accents composed, scripts mixed, and what doesn't fit is never drawn over."""
+"""Letters that are right: Khmer is shaped, accents composed, scripts mixed; what does not fit is never drawn over."""
 
 from __future__ import annotations
 
