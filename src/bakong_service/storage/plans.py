@@ -54,14 +54,14 @@ def add(connection: Connection, plan: Plan) -> bool:
     )
 
 
-def read(row: RowMapping | dict[str, Any], prefix: str = "") -> Plan:
-    """A plan out of a row whose columns may carry a prefix, as they do in a join."""
+def read(row: RowMapping | dict[str, Any]) -> Plan:
+    """A plan out of a row of its table."""
     return Plan(
-        id=row[prefix + "id"],
-        code=row[prefix + "code"],
-        version=row[prefix + "version"],
-        name=row[prefix + "name"],
-        price=Money(row[prefix + "price_minor"], row[prefix + "currency"]),
-        period=timedelta(seconds=row[prefix + "period_seconds"]),
-        created_at=row[prefix + "created_at"],
+        id=row["id"],
+        code=row["code"],
+        version=row["version"],
+        name=row["name"],
+        price=Money(row["price_minor"], row["currency"]),
+        period=timedelta(seconds=row["period_seconds"]),
+        created_at=row["created_at"],
     )

@@ -113,11 +113,18 @@ Index(
 )
 Index(
     "ix_payments_due",
+    payments.c.priority,
     payments.c.next_check_at,
     sqlite_where=payments.c.next_check_at.is_not(None),
     postgresql_where=payments.c.next_check_at.is_not(None),
 )
 Index("ix_payments_user", payments.c.user_id, payments.c.id)
+Index(
+    "ix_payments_open_of_user",
+    payments.c.user_id,
+    sqlite_where=text("status = 'pending'"),
+    postgresql_where=text("status = 'pending'"),
+)
 
 receipts = Table(
     "receipts",  # sightings of money: facts, never changed but for their disposition
@@ -230,6 +237,7 @@ subscription_periods = Table(
     Column("price_minor", BigInteger, nullable=False),
     Column("currency", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("reversed_at", Moment),  # its payment was given back before it began; the number may be sold again
 )
 
 effects = Table(

@@ -1,0 +1,41 @@
+"""The payments that belong to a subscription: what is open for it, and whether its renewal was ever shown."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, exists, select
+
+from bakong_service.domain.payment import Payment, PaymentStatus, Purpose
+from bakong_service.domain.subscription import Subscription
+from bakong_service.storage import payments as payment_rows
+from bakong_service.storage.schema import payments
+
+
+def open_payment(connection: Connection, subscription: Subscription) -> Payment | None:
+    """The payment that waits for its payer: a renewal or an upgrade, the newer of the two."""
+    query = (
+        select(payments.c.id)
+        .where(
+            payments.c.user_id == subscription.user_id,  # the index's column
+            payments.c.subscription_id == subscription.id,
+            payments.c.status == PaymentStatus.PENDING.value,
+        )
+        .order_by(payments.c.id.desc())
+        .limit(1)
+    )
+    payment_id = connection.execute(query).scalar_one_or_none()
+    return None if payment_id is None else payment_rows.by_id(connection, payment_id)
+
+
+def renewal_made_since(connection: Connection, subscription: Subscription, since: datetime) -> bool:
+    """Whether a renewal payment was made at or after `since`, whatever became of it."""
+    made = (
+        exists()
+        .where(
+            payments.c.user_id == subscription.user_id,
+            payments.c.subscription_id == subscription.id,
+            payments.c.purpose == Purpose.RENEWAL.value,
+            payments.c.created_at >= since,
+        )
+        .select()
+    )
+    return bool(connection.execute(made).scalar_one())
