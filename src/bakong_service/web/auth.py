@@ -14,6 +14,7 @@ from attrs import frozen
 from starlette.requests import Request
 
 from bakong_service.storage import api_keys
+from bakong_service.web import limits
 from bakong_service.web.problems import Problem
 from bakong_service.web.service import of
 
@@ -52,6 +53,7 @@ async def authenticate(request: Request) -> Caller:
     service = of(request)
     scheme, _, presented = request.headers.get("authorization", "").partition(" ")
     presented = presented.strip()
+    await limits.admit(request)
     if scheme.lower() != "bearer" or not presented:
         raise _unauthorised("missing_key", "give an API key: Authorization: Bearer KEY")
     vault = service.business.vault
@@ -67,6 +69,7 @@ async def authenticate(request: Request) -> Caller:
     # Compared even where there is no such key, so that the time taken doesn't tell.
     same = hmac.compare_digest(hashed, key.hash if key is not None else bytes(len(hashed)))
     if key is None or not same or not key.is_good(now) or not _from_allowed(request, key.allowed_cidrs):
+        await limits.wrong_key(request, "invalid_key")
         raise _unauthorised("invalid_key", "the API key is unknown, over, or not for this address")
     if key.last_used_at is None or key.last_used_at < now - _USED_EVERY:
         await service.executor.run(lambda connection: api_keys.used(connection, key.key_id, now=now))

@@ -145,7 +145,7 @@ def _members(value: dict[str, Any], shape: type[Any], pointer: str) -> Iterator[
 def _fault(error: msgspec.ValidationError, prefix: str) -> Fault:
     found = _AT.match(str(error))
     rule, path = (str(error), "") if found is None else (found["rule"], found["path"])
-    pointer = re.sub(r"\.|\[(?=[\d.])", "/", path).replace("]", "").replace("...", "")
+    pointer = re.sub(r"\.|\[(?=\d)", "/", path.replace("[...]", "")).replace("]", "")
     if prefix:
         pointer = prefix + pointer.lstrip("/")
     code = "invalid_type" if re.match(r"Expected `[^`]+`, got", rule) else "invalid_value"

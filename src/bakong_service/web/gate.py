@@ -62,7 +62,6 @@ class Gate:
         try:
             with structlog.contextvars.bound_contextvars(request_id=request_id):
                 if problem := self._refusal(scope):
-                    scope["app"] = self._app
                     await problems.document(Request(scope, receive), problem)(scope, receive, sending)
                 else:
                     await self._app(scope, receive, sending)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
-from bakong_service.web import problems
+from bakong_service.web import limits, problems
 from bakong_service.web.auth import authenticate, permit
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -39,6 +39,10 @@ class Route:
                 if self.scope is not None:
                     request.state.caller = await authenticate(request)
                     permit(request.state.caller, self.scope)
+                    allowance = await limits.spend(request, request.state.caller.key_id)
+                    response = await self.handler(request)
+                    response.headers.update(limits.headers_of(allowance))
+                    return response
                 return await self.handler(request)
             except Exception as error:  # noqa: BLE001 - the border: each error becomes a problem, the unforeseen a logged 500
                 return problems.answer(request, error)
