@@ -276,8 +276,8 @@ def page(
     endpoint: str | None = None,
     event: str | None = None,
     state: DeliveryState | None = None,
-) -> list[tuple[int, Delivery]]:
-    """Deliveries with their ids, newest first: those after an id in this order, or from an id backwards."""
+) -> list[Delivery]:
+    """Deliveries, newest first: those after an id in this order, or from an id backwards."""
     query = _SHOWN.limit(limit)
     if endpoint is not None:
         query = query.where(endpoints.c.reference == endpoint)
@@ -295,7 +295,7 @@ def page(
 def by_reference(connection: Connection, reference: str) -> Delivery | None:
     """One delivery."""
     found = _all(connection, _SHOWN.where(deliveries.c.reference == reference))
-    return found[0][1] if found else None
+    return found[0] if found else None
 
 
 _SHOWN: Select[Any] = (
@@ -310,8 +310,8 @@ _SHOWN: Select[Any] = (
 )
 
 
-def _all(connection: Connection, query: Select[Any]) -> list[tuple[int, Delivery]]:
-    return [(row.id, _delivery(row)) for row in connection.execute(query)]
+def _all(connection: Connection, query: Select[Any]) -> list[Delivery]:
+    return [_delivery(row) for row in connection.execute(query)]
 
 
 def _delivery(row: Row[Any]) -> Delivery:

@@ -187,7 +187,7 @@ class Shopfront:
     async def deliveries(self, **filters: object) -> list[deliveries.Delivery]:
         """Every delivery, oldest first."""
         rows = await self.executor.read(lambda c: deliveries.page(c, limit=1000, **filters))  # type: ignore[arg-type]
-        return [row for _, row in reversed(rows)]
+        return rows[::-1]
 
     async def states(self) -> list[DeliveryState]:
         return [row.state for row in await self.deliveries()]
