@@ -17,6 +17,10 @@ def make_payload(
     *, account: str = "sokha@aclb", currency: str = "840", amount: str | None = "2.50", static: bool = False
 ) -> str:
     """A KHQR's text, built from data objects so that these tests need nothing above `emv`."""
+    # Created at noon; it ends in 2100, so that a client which looks at its own clock takes it too.
+    timestamps = emv.DataObject.template(
+        "99", [emv.DataObject("00", "1795435200000"), emv.DataObject("01", "4102444800000")]
+    )
     fields = [
         emv.DataObject("00", "01"),
         emv.DataObject("01", "11" if static else "12"),
@@ -27,6 +31,7 @@ def make_payload(
         emv.DataObject("58", "KH"),
         emv.DataObject("59", "Sokha Coffee"),
         emv.DataObject("60", "Phnom Penh"),
+        *([] if static else [timestamps]),
     ]
     text = emv.build(fields) + "6304"
     return text + emv.crc16(text)

@@ -51,7 +51,7 @@ def test_dates_are_whole_seconds_and_acknowledged_one_later(bakong, payload):
 
 
 def test_a_code_without_an_amount_needs_one(bakong, build):
-    with pytest.raises(ValueError, match="^amount: is needed"):
+    with pytest.raises(ValueError, match=r"^amount: is needed"):
         bakong.pay(build(amount=None, static=True))
     assert bakong.pay(build(amount=None, static=True), amount="5").amount == 5
 
@@ -91,7 +91,7 @@ def test_an_amount_that_is_none_is_refused_and_nothing_is_paid(bakong, payload, 
 
 
 def test_a_currency_that_bakong_lacks_is_refused(bakong, payload):
-    with pytest.raises(ValueError, match="^currency: "):
+    with pytest.raises(ValueError, match=r"^currency: "):
         bakong.pay(payload, currency="THB")
 
 

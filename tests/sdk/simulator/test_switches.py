@@ -46,9 +46,9 @@ def test_a_value_outside_the_rule_is_refused_with_name_value_and_rule(name, valu
 
 def test_switches_are_set_all_or_none():
     bakong = BakongSimulator()
-    with pytest.raises(ValueError, match="^daily_quota"):
+    with pytest.raises(ValueError, match=r"^daily_quota"):
         bakong.configure(geo_block=True, daily_quota=-1)
-    with pytest.raises(TypeError, match="^typo: isn't a switch"):
+    with pytest.raises(TypeError, match=r"^typo: isn't a switch"):
         bakong.configure(geo_block=True, typo=1)
     assert not bakong.switches.geo_block
 

@@ -109,12 +109,12 @@ def test_a_token_of_one_s_own(payload):
 
 @pytest.mark.parametrize("token", ["", " x", "x\n", "ñ"])
 def test_a_token_that_no_header_can_carry_is_refused_without_being_shown(token):
-    with pytest.raises(ValueError, match="^token: must be printable ASCII without blanks around it$"):
+    with pytest.raises(ValueError, match=r"^token: must be printable ASCII without blanks around it$"):
         BakongSimulator(token=token)
 
 
 def test_an_email_over_30_characters_is_refused():
-    with pytest.raises(ValueError, match="^email: 31 characters"):
+    with pytest.raises(ValueError, match=r"^email: 31 characters"):
         BakongSimulator(email="a" * 31)
 
 
