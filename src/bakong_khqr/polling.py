@@ -135,7 +135,7 @@ class PaymentWatch:
 
     def _plan(self, *, after: datetime) -> None:
         """Set the next check: the first after `after` of the schedule, a hint's follow-up, and the last one."""
-        while self._scheduled_at <= after < self.closes_at:
+        while self._scheduled_at <= after and self._scheduled_at < self.closes_at:
             self._scheduled_at = next(self._schedule, self.closes_at)
         self.due_at = min(self._scheduled_at, self.closes_at)
         if self._follow_up_at is not None and self._follow_up_at > after:

@@ -78,9 +78,9 @@ class ScriptedBakong:
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if isinstance(answer, Exception):
             raise answer
-        if isinstance(answer, httpx.Response):
-            return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
-        return answer(request)
+        if callable(answer):
+            answer = answer(request)
+        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
 
     def transport(self) -> httpx.MockTransport:
         """For either client's `http_client`."""

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a table reads best with a row on a line
 """One table: (HTTP status, headers, body) -> outcome, on both clients. Sections are of the reference of the Bakong Open API.
 
 The sections: 3 envelope, 4 codes and statuses, 6 endpoints, 7 transaction, 9 quota, 11 what goes wrong, 12 relays, 13

@@ -1,0 +1,146 @@
+"""A budget of calls: counted before they are sent, by the day of Phnom Penh, shared by clients."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from bakong_khqr import errors
+from bakong_khqr.api import endpoints
+from bakong_khqr.async_client import AsyncBakongClient
+from bakong_khqr.budget import DailyBudget, RequestBudget
+from bakong_khqr.retry import RetryPolicy
+
+MD5 = "0" * 32
+MIDNIGHT_IN_PHNOM_PENH = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
+
+
+def test_a_spent_budget_refuses_before_anything_is_sent(client_for: Any, scripted: Any, clock: Any) -> None:
+    bakong = scripted(scripted.NOT_FOUND)
+    budget = DailyBudget(2, clock=clock)
+    clients = [client_for(bakong, budget=budget), client_for(bakong, budget=budget)]
+    for client in clients:
+        client.transaction_by_md5(MD5)
+    for client in clients:
+        with pytest.raises(errors.QuotaExceeded, match="our own budget of 2 calls a day is spent") as caught:
+            client.transaction_by_md5(MD5)
+        assert caught.value.retry_at == MIDNIGHT_IN_PHNOM_PENH
+        assert caught.value.transient
+    assert len(bakong.requests) == 2
+    assert (budget.used, budget.remaining) == (2, 0)
+
+
+def test_every_retry_costs_a_call(client_for: Any, scripted: Any, clock: Any) -> None:
+    bakong, budget = scripted(scripted.UNAVAILABLE), DailyBudget(2, clock=clock)
+    with pytest.raises(errors.QuotaExceeded):
+        client_for(bakong, budget=budget, retry=RetryPolicy(attempts=5)).transaction_by_md5(MD5)
+    assert len(bakong.requests) == 2
+
+
+def test_what_sends_no_token_costs_nothing(client_for: Any, scripted: Any, khqr: Any) -> None:
+    link = scripted.answered(200, 0, None, {"shortLink": "https://any.example/x", "token": "new"})
+    client = client_for(scripted(link), budget=DailyBudget(0))
+    client.generate_deeplink(khqr)
+    client.renew_token("dev@example.test")
+    client.account_exists("a@b")
+    with pytest.raises(errors.QuotaExceeded):
+        client.check_account("a@b")
+
+
+def test_a_list_of_fifty_costs_one_call() -> None:
+    assert endpoints.transactions_by_md5([f"{number:032x}" for number in range(50)]).cost == 1
+
+
+def test_the_day_ends_at_midnight_in_phnom_penh(clock: Any) -> None:
+    budget = DailyBudget(100, clock=clock)
+    budget.spend(100, purpose="check")
+    clock.now = MIDNIGHT_IN_PHNOM_PENH - timedelta(microseconds=1)
+    assert budget.remaining == 0
+    clock.now = MIDNIGHT_IN_PHNOM_PENH
+    assert budget.remaining == 100
+    budget.spend(1, purpose="check")
+    assert budget.used == 1
+
+
+def test_a_refused_call_takes_nothing(clock: Any) -> None:
+    budget = DailyBudget(3, clock=clock)
+    with pytest.raises(errors.QuotaExceeded):
+        budget.spend(4, purpose="check")
+    assert budget.remaining == 3
+
+
+def test_threads_share_a_budget_without_losing_count() -> None:
+    budget = DailyBudget(1000)
+    refused = []
+
+    def spend() -> None:
+        for _ in range(300):
+            try:
+                budget.spend(1, purpose="check")
+            except errors.QuotaExceeded as error:
+                refused.append(error)
+
+    threads = [threading.Thread(target=spend) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert budget.used == 1000
+    assert len(refused) == 1400
+
+
+def test_calls_a_second_are_spread_out_and_each_waits_its_turn(client_for: Any, scripted: Any, clock: Any) -> None:
+    budget = DailyBudget(None, calls_per_second=4, clock=clock)
+    client = client_for(scripted(scripted.NOT_FOUND), budget=budget)
+    began = clock.now
+    for _ in range(9):
+        client.transaction_by_md5(MD5)
+    assert clock.now - began == timedelta(seconds=2)
+    clock.now += timedelta(hours=1)  # a quiet hour saves up no burst
+    assert [budget.spend(1, purpose="check") for _ in range(3)] == pytest.approx([0, 0.25, 0.5], abs=1e-6)
+
+
+@pytest.mark.parametrize("wrong", [{"limit": -1}, {"limit": 1, "calls_per_second": 0}])
+def test_an_impossible_budget_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=list(wrong)[-1]):
+        DailyBudget(**wrong)
+
+
+@pytest.mark.anyio
+async def test_the_asynchronous_client_takes_a_budget_that_is_awaited(scripted: Any, clock: Any) -> None:
+    asked: list[tuple[int, str]] = []
+
+    class InADatabase:
+        async def spend(self, calls: int, *, purpose: str) -> float | None:
+            asked.append((calls, purpose))
+            if len(asked) > 2:
+                raise errors.QuotaExceeded("spent", retry_at=MIDNIGHT_IN_PHNOM_PENH)
+            return 1.5 if len(asked) == 2 else None
+
+    bakong = scripted(scripted.NOT_FOUND)
+    async with httpx.AsyncClient(transport=bakong.transport()) as http:
+        client = AsyncBakongClient(
+            "a-token", http_client=http, budget=InADatabase(), clock=clock, sleep=clock.async_sleep
+        )
+        await client.transaction_by_md5(MD5)
+        await client.transaction_by_md5(MD5)
+        with pytest.raises(errors.QuotaExceeded):
+            await client.transaction_by_md5(MD5)
+    assert asked == [(1, "check_transaction_by_md5")] * 3
+    assert clock.slept == [1.5]
+
+
+def test_a_budget_of_ones_own_need_only_fulfil_the_protocol(client_for: Any, scripted: Any) -> None:
+    class Counting:
+        def __init__(self) -> None:
+            self.spent: list[str] = []
+
+        def spend(self, calls: int, *, purpose: str) -> None:
+            self.spent += [purpose] * calls
+
+    counting = Counting()
+    budget: RequestBudget = counting
+    client_for(scripted(scripted.NOT_FOUND), budget=budget).transaction_by_md5(MD5)
+    assert counting.spent == ["check_transaction_by_md5"]
