@@ -165,14 +165,15 @@ def _read_structure(reading: Reading) -> None:
     reading.objects = objects = dict(pairs)
     reading.readable = stop == len(payload)
     refused_at = refused_character(payload)
-    if (fault := _checksum_fault(payload, pairs, refused_at)) is not None:
+    last = pairs[-1][0] if pairs else ""
+    if (fault := _checksum_fault(reading, last, refused_at)) is not None:
         problems.append(fault)
     if refused_at is not None:
         name = _NAMES.get(reading.path_at(refused_at))
         problems.append(character_fault(payload, refused_at, field=name, offset=refused_at))
     if not reading.readable or len(objects) != len(pairs):
         problems.extend(level_faults(payload, 0, ()))
-    if "63" in objects and pairs[-1][0] != "63":
+    if "63" in objects and last != "63":
         at = reading.offset("63")
         message = f"the CRC (data object 63) stands at offset {at}; it must be the last data object"
         problems.append(InvalidKHQR(ErrorCode.CRC_NOT_LAST, message, field="crc", offset=at))
@@ -180,21 +181,23 @@ def _read_structure(reading: Reading) -> None:
         reading.members[identifier] = _read_template(reading, identifier) if identifier in objects else {}
 
 
-def _checksum_fault(payload: str, pairs: list[tuple[str, str]], refused_at: int | None) -> InvalidKHQR | None:
-    end = len(payload) - 8
-    if payload[-8:-4] != "6304":
-        if pairs and pairs[-1][0] == "63":
-            message = f"the CRC {pairs[-1][1]!r} must be four hexadecimal digits"
-            return InvalidKHQR(ErrorCode.CRC_LENGTH_INVALID, message, field="crc", length=len(pairs[-1][1]), limit=4)
-        return InvalidKHQR(
-            ErrorCode.CRC_TAG_REQUIRED, "the payload must end in its CRC: 6304 and four hexadecimal digits", field="crc"
-        )
-    if _CHECKSUM.fullmatch(payload, end + 4) is None:
-        message = f"the CRC {payload[-4:]!r} must be four hexadecimal digits"
-        return InvalidKHQR(ErrorCode.CRC_LENGTH_INVALID, message, field="crc", offset=end)
-    if refused_at is None and (right := crc16(payload[:-4])) != payload[-4:].upper():
-        message = f"the CRC is {payload[-4:]}, but the text before it gives {right}: the payload was changed or cut"
-        return InvalidKHQR(ErrorCode.KHQR_INVALID, message, field="crc", offset=end)
+def _checksum_fault(reading: Reading, last: str, refused_at: int | None) -> InvalidKHQR | None:
+    """Return what is wrong with the CRC; `last` is the ID of the last data object that could be read."""
+    payload = reading.payload
+    if reading.readable and last == "63":
+        crc = reading.objects["63"]
+    elif not reading.readable and payload[-8:-4] == "6304":
+        crc = payload[-4:]
+    else:
+        message = "the payload must end in its CRC: 6304 and four hexadecimal digits"
+        return InvalidKHQR(ErrorCode.CRC_TAG_REQUIRED, message, field="crc")
+    offset = len(payload) - 4 - len(crc)
+    if _CHECKSUM.fullmatch(crc) is None:
+        message = f"the CRC {crc!r} must be four hexadecimal digits"
+        return InvalidKHQR(ErrorCode.CRC_LENGTH_INVALID, message, field="crc", offset=offset, length=len(crc), limit=4)
+    if refused_at is None and (right := crc16(payload[:-4])) != crc.upper():
+        message = f"the CRC is {crc}, but the text before it gives {right}: the payload was changed or cut"
+        return InvalidKHQR(ErrorCode.KHQR_INVALID, message, field="crc", offset=offset)
     return None
 
 

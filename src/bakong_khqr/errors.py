@@ -114,6 +114,17 @@ class BakongError(Exception):
         super().__init__(message)
         self.retry_at = retry_at
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exception's own calls the class with the message alone, and ours ask for more: without this no error could come
+        # back from a worker process.
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+def _rebuilt(kind: type[BakongError], args: tuple[object, ...], state: dict[str, object]) -> BakongError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
+
 
 class InvalidKHQR(BakongError, ValueError):  # noqa: N818 - the name is part of the public interface
     """A payload, or a field of one, breaks a rule.
