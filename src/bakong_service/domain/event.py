@@ -7,7 +7,7 @@ from attrs import frozen
 
 PAYMENT_EVENTS = (
     "payment.created", "payment.paid", "payment.failed", "payment.timeout", "payment.expired", "payment.cancelled",
-    "payment.review_required", "payment.refunded",
+    "payment.credited", "payment.review_required", "payment.refunded",
 )  # fmt: skip
 SUBSCRIPTION_EVENTS = (
     "subscription.activated", "subscription.renewed", "subscription.renewal_due", "subscription.renewal_failed",

@@ -1,4 +1,4 @@
-"""A payment: what it is, and (below) how it changes."""
+"""A payment: what it is, and the table of how it changes. `find` looks a change up; `operations.transition` does it."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -6,6 +6,7 @@ from typing import Any
 
 from attrs import frozen
 
+from bakong_service.domain.errors import Conflict
 from bakong_service.domain.money import Money
 
 
@@ -38,6 +39,7 @@ class Flag(StrEnum):
     DUPLICATE = "duplicate"
     UNVERIFIABLE = "unverifiable"
     SUPERSEDED = "superseded"
+    CREDITED = "credited"  # paid, but put on the user's credit: nothing was bought with it
 
 
 @frozen(kw_only=True)
@@ -68,26 +70,159 @@ class Payment:
     qr_expires_at: datetime
     deadline_at: datetime
     watch_until: datetime
-    paid_at: datetime | None
-    next_check_at: datetime | None
-    next_check_reason: str | None
-    last_check_at: datetime | None
-    last_outcome: str | None
-    last_conclusive_at: datetime | None
-    failed_at: datetime | None
-    unreadable: int
-    checks: int
-    no_answers: int
-    hint_at: datetime | None
-    viewed_at: datetime | None
+    paid_at: datetime | None = None  # when the payer sent, by Bakong's word
+    next_check_at: datetime | None = None
+    next_check_reason: str | None = None
+    priority: int = 2
+    fence: int = 0
+    checks: int = 0
+    no_answers: int = 0  # in a row
+    last_check_at: datetime | None = None
+    last_outcome: str | None = None
+    last_conclusive_at: datetime | None = None  # the last "not found"
+    failed_at: datetime | None = None  # the first "transaction failed"
+    unreadable: int = 0
+    hint_at: datetime | None = None
+    hints: int = 0
+    viewed_at: datetime | None = None
 
 
 @frozen(kw_only=True)
 class NewPayment:
-    """What a caller asks for: a plan for a user, or an amount. A plan's price wins: an amount beside it must equal it."""
+    """What a caller asks for: a plan for a user, or an amount. A plan's price wins: an amount with it must be equal."""
 
     user_id: str | None = None
     plan: str | None = None
     amount: Money | None = None
     description: str | None = None
     metadata: dict[str, str] | None = None
+
+
+class On(StrEnum):
+    """What happens to a payment."""
+
+    CREATE = "create"
+    FOUND_OK = "found_ok"
+    FOUND_MISMATCH = "found_mismatch"
+    FOUND_AGAIN = "found_again"
+    FOUND_UNREADABLE = "found_unreadable"
+    NOT_FOUND = "not_found"
+    FAILED_TX = "failed_tx"
+    STATIC_QR = "static_qr"
+    NO_ANSWER = "no_answer"
+    DEADLINE = "deadline"
+    WATCH_ENDED = "watch_ended"
+    CANCEL = "cancel"
+    SUPERSEDE = "supersede"
+    ACCEPT = "accept"
+    CREDIT = "credit"
+    RETURNED = "returned"
+    NOT_OURS = "not_ours"
+    REFUND = "refund"
+
+
+class Guard(StrEnum):
+    """Under which condition, in words. `domain.judgement` tells which one holds."""
+
+    ALWAYS = ""
+    IN_TIME = "sent by deadline + grace, and what it buys can still be had"
+    LATE = "sent by deadline + late_accept, and what it buys can still be had"
+    TOO_LATE = "sent later, or what it buys can't be had any more"
+    FIRST = "the first time, or less than 30 s after it"
+    AGAIN = "again, at least 30 s after the first time"
+    BELOW_THREE = "the first or second time"
+    THIRD = "the third time"
+    WATCHING = "asked before watch_until"
+    ENDED = "asked after watch_until"
+
+
+@frozen
+class Transition:
+    """One row of the table. `to` is None where the status stays; `flag` is added, `event` is told to the main backend.
+
+    `receipt` is what becomes of the money of a sighting, `review` the kind of the item that an operator finds.
+    """
+
+    number: str
+    sources: tuple[PaymentStatus, ...]
+    on: On
+    guard: Guard
+    to: PaymentStatus | None = None
+    event: str | None = None
+    flag: Flag | None = None
+    receipt: str | None = None
+    review: str | None = None
+
+
+_PENDING, _PAID, _REVIEW = PaymentStatus.PENDING, PaymentStatus.PAID, PaymentStatus.REVIEW
+_TIMEOUT, _FAILED, _CANCELLED = PaymentStatus.TIMEOUT, PaymentStatus.FAILED, PaymentStatus.CANCELLED
+_EXPIRED, _REFUNDED = PaymentStatus.EXPIRED, PaymentStatus.REFUNDED
+_OPEN = (_PENDING, _TIMEOUT, _FAILED)
+UNPAID = (*_OPEN, _CANCELLED, _EXPIRED)
+MONEY = (_PAID, _REVIEW, _REFUNDED)
+_ALL = tuple(PaymentStatus)
+WATCHED = frozenset({_PENDING, _TIMEOUT, _FAILED, _CANCELLED})
+"""The statuses in which money is still looked for by itself."""
+HINTABLE = WATCHED | {_EXPIRED}
+"""The statuses in which somebody's hint is worth a look."""
+
+_TOLD_PAID, _TOLD_REVIEW = "payment.paid", "payment.review_required"
+_UNWANTED, _SECOND = ("open", "paid_after_cancel"), ("open", "duplicate_receipt")
+
+# fmt: off
+TRANSITIONS = (
+    Transition("M1", (), On.CREATE, Guard.ALWAYS, _PENDING, "payment.created"),
+    Transition("M2", (*_OPEN, _EXPIRED), On.FOUND_OK, Guard.IN_TIME, _PAID, _TOLD_PAID, receipt="applied"),
+    Transition("M3", _OPEN, On.FOUND_OK, Guard.LATE, _PAID, _TOLD_PAID, Flag.LATE, "applied"),
+    Transition("M4", (*_OPEN, _EXPIRED), On.FOUND_OK, Guard.TOO_LATE, _REVIEW, _TOLD_REVIEW, None, "open", "late"),
+    Transition("M4", (_EXPIRED,), On.FOUND_OK, Guard.LATE, _REVIEW, _TOLD_REVIEW, None, "open", "late"),
+    Transition("M5", (_CANCELLED,), On.FOUND_OK, Guard.ALWAYS, _REVIEW, _TOLD_REVIEW, None, *_UNWANTED),
+    Transition("M6", UNPAID, On.FOUND_MISMATCH, Guard.ALWAYS, _REVIEW, _TOLD_REVIEW, None, "open", "mismatch"),
+    Transition("M7", UNPAID, On.FOUND_UNREADABLE, Guard.BELOW_THREE),
+    Transition("M7", UNPAID, On.FOUND_UNREADABLE, Guard.THIRD, _REVIEW, _TOLD_REVIEW, review="unreadable"),
+    Transition("M8", (_PENDING,), On.FAILED_TX, Guard.FIRST),
+    Transition("M8", (_PENDING,), On.FAILED_TX, Guard.AGAIN, _FAILED, "payment.failed"),
+    Transition("M8", (_TIMEOUT, _FAILED, _CANCELLED, _EXPIRED), On.FAILED_TX, Guard.ALWAYS),
+    Transition("M9", (_PENDING,), On.DEADLINE, Guard.ALWAYS, _TIMEOUT, "payment.timeout"),
+    Transition("M10", UNPAID, On.NOT_FOUND, Guard.WATCHING),
+    Transition("M10", (_TIMEOUT,), On.NOT_FOUND, Guard.ENDED, _EXPIRED, "payment.expired"),
+    Transition("M10", (_FAILED, _CANCELLED, _EXPIRED), On.NOT_FOUND, Guard.ENDED),
+    Transition("M11", UNPAID[1:-1], On.WATCH_ENDED, Guard.ALWAYS, flag=Flag.UNVERIFIABLE, review="unverifiable"),
+    Transition("M12", (_PENDING,), On.CANCEL, Guard.ALWAYS, _CANCELLED, "payment.cancelled"),
+    Transition("M13", (_PENDING,), On.SUPERSEDE, Guard.ALWAYS, _CANCELLED, "payment.cancelled", Flag.SUPERSEDED),
+    Transition("M14", _ALL, On.FOUND_AGAIN, Guard.ALWAYS),
+    Transition("M15", MONEY, On.FOUND_OK, Guard.ALWAYS, None, _TOLD_REVIEW, Flag.DUPLICATE, *_SECOND),
+    Transition("M15", MONEY, On.FOUND_MISMATCH, Guard.ALWAYS, None, _TOLD_REVIEW, Flag.DUPLICATE, *_SECOND),
+    Transition("M16", MONEY, On.NOT_FOUND, Guard.ALWAYS),
+    Transition("M16", MONEY, On.FAILED_TX, Guard.ALWAYS),
+    Transition("M16", MONEY, On.FOUND_UNREADABLE, Guard.ALWAYS),
+    Transition("M17", _ALL, On.NO_ANSWER, Guard.ALWAYS),
+    Transition("M18", _ALL, On.STATIC_QR, Guard.ALWAYS),
+    Transition("M19", (_REVIEW, *UNPAID[1:]), On.ACCEPT, Guard.ALWAYS, _PAID, _TOLD_PAID, receipt="applied"),
+    Transition("M20", (_REVIEW,), On.CREDIT, Guard.ALWAYS, _PAID, "payment.credited", Flag.CREDITED, "credited"),
+    Transition("M20", (_PAID, _REFUNDED), On.CREDIT, Guard.ALWAYS, receipt="credited"),
+    Transition("M21", (_REVIEW,), On.RETURNED, Guard.ALWAYS, _REFUNDED, "payment.refunded", receipt="refunded"),
+    Transition("M21", (_PAID, _REFUNDED), On.RETURNED, Guard.ALWAYS, receipt="refunded"),
+    Transition("M22", (_REVIEW,), On.NOT_OURS, Guard.ALWAYS, _TIMEOUT, "payment.timeout", receipt="rejected"),
+    Transition("M22", (*UNPAID[1:], _PAID, _REFUNDED), On.NOT_OURS, Guard.ALWAYS, receipt="rejected"),
+    Transition("M23", (_PAID,), On.REFUND, Guard.ALWAYS, _REFUNDED, "payment.refunded"),
+)
+# fmt: on
+
+_ROWS = {(source, row.on, row.guard): row for row in TRANSITIONS for source in row.sources}
+
+
+def guards(status: PaymentStatus, on: On) -> tuple[Guard, ...]:
+    """The conditions that the table tells apart for a pair; none where it is forbidden."""
+    return tuple(guard for source, trigger, guard in _ROWS if (source, trigger) == (status, on))
+
+
+def find(payment: Payment, on: On, guard: Guard = Guard.ALWAYS) -> Transition:
+    """The row for a payment and what happens to it. Raises `Conflict` where there is none: it is forbidden."""
+    row = _ROWS.get((payment.status, on, guard))
+    if row is None:
+        raise Conflict(
+            f"payment_{payment.status.value}",
+            f"payment {payment.reference} is {payment.status.value}: {on.value} isn't possible",
+        )
+    return row

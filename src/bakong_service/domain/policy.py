@@ -29,7 +29,8 @@ class PaymentPolicy:
     grace: timedelta = timedelta(minutes=2)
     late_accept: timedelta = timedelta(minutes=15)  # after the deadline
     watch_for: timedelta = timedelta(hours=24)
-    open_per_user: int = 5
+    open_per_user: int = 5  # one-off payments
+    hints_per_payment: int = 10
 
 
 @frozen(kw_only=True)

@@ -1,4 +1,4 @@
-"""A payment as the outside is shown it, in events and answers alike. The QR isn't in it: it is sealed in the database."""
+"""A payment as the outside is shown it, in events and answers alike. The QR isn't in it: that one is kept sealed."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,0 +1,127 @@
+"""Sightings of money: facts that only grow. What is done about one, its disposition, is all that ever changes."""
+
+from datetime import datetime
+from typing import Any
+
+from attrs import field, frozen
+from sqlalchemy import Connection, select, update
+from sqlalchemy.engine import RowMapping
+
+from bakong_service.domain.money import EXPONENTS, Money
+from bakong_service.domain.outcome import Sighting
+from bakong_service.domain.payment import Payment
+from bakong_service.storage.inserting import insert_new
+from bakong_service.storage.schema import receipts
+from bakong_service.vault import Vault
+
+PROVIDER = "bakong"
+
+
+@frozen(kw_only=True)
+class Receipt:
+    """A sighting as it is kept. `amount` is Bakong's own text in major units; `minor` None where no minor units fit."""
+
+    id: int
+    tx_hash: str
+    payment_id: int
+    amount: str
+    minor: int | None
+    currency: str
+    to_account: str
+    from_account: bytes | None = field(repr=False)  # sealed
+    external_ref: str | None
+    sent_at: datetime | None
+    acknowledged_at: datetime | None
+    seen_at: datetime
+    disposition: str  # applied, open, credited, refunded, rejected
+
+    @property
+    def money(self) -> Money | None:
+        """What came, where it is whole minor units of a currency that we know."""
+        return None if self.minor is None else Money(self.minor, self.currency)
+
+
+_COLUMNS = (
+    receipts.c.id, receipts.c.tx_hash, receipts.c.payment_id, receipts.c.amount, receipts.c.amount_minor.label("minor"),
+    receipts.c.currency, receipts.c.to_account, receipts.c.from_account_enc.label("from_account"),
+    receipts.c.external_ref, receipts.c.sent_at, receipts.c.acknowledged_at, receipts.c.seen_at, receipts.c.disposition,
+)  # fmt: skip
+
+
+def record(
+    connection: Connection,
+    vault: Vault,
+    receipt_id: int,
+    payment: Payment,
+    sighting: Sighting,
+    *,
+    disposition: str,
+    raw: str | None,
+    now: datetime,
+) -> bool:
+    """Keep a sighting; False where its transaction is known already, and then nothing is written."""
+    tx_hash, payer = sighting.tx_hash, sighting.from_account
+    row = {
+        "id": receipt_id,
+        "provider": PROVIDER,
+        "tx_hash": tx_hash,
+        "md5": payment.md5,
+        "payment_id": payment.id,
+        "amount": f"{sighting.amount:f}",
+        "amount_minor": _minor(sighting),
+        "currency": sighting.currency,
+        "to_account": sighting.to_account,
+        "from_account_enc": payer and vault.seal(payer, f"receipts.from_account_enc.{tx_hash}"),
+        "from_account_index": payer and vault.index(payer, "receipts.from_account"),
+        "external_ref": sighting.external_ref,
+        "sent_at": sighting.sent_at,
+        "acknowledged_at": sighting.acknowledged_at,
+        "seen_at": now,
+        "disposition": disposition,
+        "raw_enc": raw and vault.seal(raw, f"receipts.raw_enc.{tx_hash}"),
+    }
+    return insert_new(connection, receipts, row)
+
+
+def by_hash(connection: Connection, tx_hash: str) -> Receipt | None:
+    """The receipt of a transaction, whichever payment it belongs to."""
+    return _one(connection, receipts.c.provider == PROVIDER, receipts.c.tx_hash == tx_hash)
+
+
+def by_id(connection: Connection, receipt_id: int) -> Receipt | None:
+    """One receipt."""
+    return _one(connection, receipts.c.id == receipt_id)
+
+
+def of_payment(connection: Connection, payment_id: int) -> list[Receipt]:
+    """All that was seen for a payment, oldest first."""
+    query = select(*_COLUMNS).where(receipts.c.payment_id == payment_id).order_by(receipts.c.id)
+    return [_receipt(row) for row in connection.execute(query).mappings()]
+
+
+def dispose(connection: Connection, receipt_id: int, disposition: str, *, was: str = "open") -> bool:
+    """Say what became of the money; False where it isn't `was` any more. The only change that a receipt ever sees."""
+    changed = connection.execute(
+        update(receipts)
+        .where(receipts.c.id == receipt_id, receipts.c.disposition == was)
+        .values(disposition=disposition)
+    )
+    return changed.rowcount == 1
+
+
+def _minor(sighting: Sighting) -> int | None:
+    if sighting.currency not in EXPONENTS:
+        return None
+    try:
+        return Money.of(sighting.amount, sighting.currency).minor
+    except ValueError:  # half a riel: a fact all the same
+        return None
+
+
+def _one(connection: Connection, *conditions: Any) -> Receipt | None:
+    row = connection.execute(select(*_COLUMNS).where(*conditions)).mappings().one_or_none()
+    return None if row is None else _receipt(row)
+
+
+def _receipt(row: RowMapping) -> Receipt:
+    return Receipt(**row)
