@@ -62,7 +62,7 @@ class Charge:
 
 
 def charge(price: Money, *, balance: int, least: int) -> Charge:
-    """Use the user's credit (minor units) for a price. A rest that is below the least a QR can ask for isn't charged."""
+    """Use the user's credit (minor units) for a price. A rest below the least a QR can ask for isn't charged."""
     credit = min(balance, price.minor)
     rest = price.minor - credit
     return Charge(Money(rest if rest >= least else 0, price.currency), Money(credit, price.currency))

@@ -9,10 +9,10 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from bakong_service.domain.money import Money
-from bakong_service.domain.payment import Payment
+from bakong_service.domain.payment import Payment, Purpose
 from bakong_service.domain.proration import Charge, charge
 from bakong_service.operations.business import Business
-from bakong_service.storage import credit_entries
+from bakong_service.storage import credit_entries, subscription_payments
 
 RESERVED, GIVEN_BACK, RESERVED_AGAIN = "reserved", "given_back", "reserved_again"
 SPENT, PAYMENT_CREDITED, REFUNDED = "spent", "payment_credited", "refunded"
@@ -29,10 +29,18 @@ def grant(
     )
 
 
-def split(connection: Connection, business: Business, user_id: str, price: Money, *, by_qr: bool = False) -> Charge:
-    """What of a price is charged and what credit pays. `by_qr`: so that at least the least that a QR can ask for is."""
+def split(
+    connection: Connection, business: Business, user_id: str, price: Money, purpose: Purpose, *, by_qr: bool = False
+) -> Charge:
+    """What of a price is charged and what credit pays. `by_qr`: so that at least the least that a QR can ask for is.
+
+    What is set aside for the user's open payment for this purpose counts as theirs: that one will be superseded.
+    """
     least = business.subscriptions.least_charge[price.currency]
     balance = credit_entries.balance(connection, user_id, price.currency)
+    superseded = subscription_payments.open_of(connection, user_id, purpose)
+    if superseded is not None and superseded.amount.currency == price.currency:
+        balance += superseded.credit_reserved
     return charge(price, balance=min(balance, price.minor - least) if by_qr else balance, least=least)
 
 

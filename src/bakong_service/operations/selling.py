@@ -1,6 +1,6 @@
 """What money or credit buys of a subscription: its first period, one more, or another plan for what is paid."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from attrs import evolve
@@ -73,13 +73,14 @@ def switch(
     plan: Plan,
     happening: Happening,
     cause: Cause,
+    tells: Sequence[str] | None = None,
 ) -> Subscription:
     """S6, S8 and S10: another plan at once, for the present period and all that are paid beyond it."""
     numbers = range(before.period_number, before.last_paid_period + 1)
     periods.switch(connection, before.id, numbers, plan)
     supersede(connection, business, before.user_id, (Purpose.RENEWAL, Purpose.UPGRADE), cause)
     cause = evolve(cause, facts={**cause.facts, "previous_plan": before.plan.code})
-    return record(connection, business, before, lifecycle.switched(before, plan), happening, cause)
+    return record(connection, business, before, lifecycle.switched(before, plan), happening, cause, tells=tells)
 
 
 def supersede(

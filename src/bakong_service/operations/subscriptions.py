@@ -24,7 +24,7 @@ from bakong_service.storage import plans, subscriptions
 def purpose_of(
     connection: Connection, business: Business, *, user_id: str, plan: Plan, now: datetime
 ) -> PlannedPurchase:
-    """What a payment of this user for this plan would be for, and what its QR asks for.
+    """What a payment of this user for this plan is for, and what it costs.
 
     Holds the user until the transaction ends. Raises `Conflict` where another request is the right one:
     `upgrade_instead`, `downgrade_instead`, `resume_instead`, `downgrade_scheduled`, `plan_not_comparable`,
@@ -33,17 +33,17 @@ def purpose_of(
     subscriptions.lock_user(connection, user_id)
     live = _live(connection, business, user_id, now)
     if live is None:
-        charge = credit.split(connection, business, user_id, plan.price, by_qr=True)
+        charge = credit.split(connection, business, user_id, plan.price, Purpose.NEW, by_qr=True)
         return PlannedPurchase(
-            purpose=Purpose.NEW, subscription_id=None, price=charge.amount, credit_reserved=charge.credit.minor
+            purpose=Purpose.NEW, subscription_id=None, price=plan.price, credit_reserved=charge.credit.minor
         )
     _check_renews(live, plan)
-    charge = credit.split(connection, business, user_id, plan.price)
+    charge = credit.split(connection, business, user_id, plan.price, Purpose.RENEWAL)
     if not charge.amount.minor:
         path = f"POST /v1/subscriptions/{live.reference}/renew"
         raise Conflict("credit_covers_it", f"the credit of {user_id} pays for this renewal: {path}, without a QR")
     return PlannedPurchase(
-        purpose=Purpose.RENEWAL, subscription_id=live.id, price=charge.amount, credit_reserved=charge.credit.minor
+        purpose=Purpose.RENEWAL, subscription_id=live.id, price=plan.price, credit_reserved=charge.credit.minor
     )
 
 
@@ -103,18 +103,6 @@ def apply_payment(
         cause=cause,
     )
     return Effect(EffectKind.ACTIVATED, begun.reference)
-
-
-def payment_closed_unpaid(connection: Connection, business: Business, payment: Payment, *, now: datetime) -> None:
-    """A payment for a plan ended without money: the credit set aside for it is the user's again. Safe to call twice."""
-    credit.give_back(connection, business, payment, now=now)
-
-
-def grant_credit(
-    connection: Connection, business: Business, *, user_id: str, amount: Money, reason: str, source: str, now: datetime
-) -> None:
-    """Give a user credit (M20), once for a reason and a source. Takes an amount above zero."""
-    credit.grant(connection, business, user_id=user_id, amount=amount, reason=reason, source=source, now=now)
 
 
 def check_room_ahead(live: Subscription) -> None:

@@ -26,6 +26,17 @@ def open_payment(connection: Connection, subscription: Subscription) -> Payment 
     return None if payment_id is None else payment_rows.by_id(connection, payment_id)
 
 
+def open_of(connection: Connection, user_id: str, purpose: Purpose) -> Payment | None:
+    """The user's one open payment for a purpose (a plan's: one-off payments may be several)."""
+    query = select(payments.c.id).where(
+        payments.c.user_id == user_id,
+        payments.c.purpose == purpose.value,
+        payments.c.status == PaymentStatus.PENDING.value,
+    )
+    payment_id = connection.execute(query).scalar_one_or_none()
+    return None if payment_id is None else payment_rows.by_id(connection, payment_id)
+
+
 def renewal_made_since(connection: Connection, subscription: Subscription, since: datetime) -> bool:
     """Whether a renewal payment was made at or after `since`, whatever became of it."""
     made = (

@@ -1,0 +1,82 @@
+"""Taking back what a payment bought, when an operator who refunds it chooses so."""
+
+from datetime import datetime
+
+from attrs import evolve
+from sqlalchemy import Connection
+
+from bakong_service.domain import lifecycle
+from bakong_service.domain.money import Money
+from bakong_service.domain.payment import Payment, Purpose
+from bakong_service.domain.purchase import Quote
+from bakong_service.domain.subscription import Happening, Status, Subscription
+from bakong_service.operations import boundaries, credit, selling
+from bakong_service.operations.business import Business
+from bakong_service.operations.credit import owner
+from bakong_service.operations.subscription_recording import Cause, record
+from bakong_service.storage import credit_entries, periods, plans, subscriptions
+
+
+def reverse(connection: Connection, business: Business, payment: Payment, *, actor: str, now: datetime) -> None:
+    """Take back the effect of a payment for a plan: the credit it became, the upgrade, or a period.
+
+    Of several paid periods it is the last: the days that are served already can't be taken back. Nothing paid ahead
+    means that the subscription ends now. Credit that was spent meanwhile stays spent; where the subscription is over,
+    or has another plan by now, there is nothing to take.
+    """
+    subscriptions.lock_user(connection, owner(payment))
+    credited = credit_entries.of(connection, reason=credit.PAYMENT_CREDITED, source=payment.reference)
+    if credited is not None:
+        _take_credit(connection, business, payment, credited, now)
+        return
+    if payment.subscription_id is None:
+        return
+    subscription = boundaries.apply_due(connection, business, payment.subscription_id, now=now)
+    if subscription.status is Status.EXPIRED:
+        return
+    cause = Cause(reason="refunded", actor=actor, now=now, facts={"payment": payment.reference})
+    if payment.purpose is Purpose.UPGRADE:
+        _take_upgrade(connection, business, subscription, payment, cause)
+    elif subscription.periods_ahead:
+        periods.give_back(connection, subscription.id, subscription.last_paid_period, now=now)
+        shortened = lifecycle.shortened(subscription)
+        record(connection, business, subscription, shortened, Happening.PAYMENT_REVERSED, cause)
+    else:
+        _end(connection, business, subscription, cause)
+
+
+def _take_credit(connection: Connection, business: Business, payment: Payment, credited: Money, now: datetime) -> None:
+    left = min(credited.minor, credit_entries.balance(connection, owner(payment), credited.currency))
+    credit_entries.add(
+        connection,
+        business.identifiers,
+        user_id=owner(payment),
+        amount=Money(-left, credited.currency),
+        reason=credit.REFUNDED,
+        source=payment.reference,
+        now=now,
+    )
+
+
+def _take_upgrade(
+    connection: Connection, business: Business, subscription: Subscription, payment: Payment, cause: Cause
+) -> None:
+    quote = Quote(**(payment.quote or {}))
+    if subscription.plan.code != quote.to_plan:
+        return
+    plan = plans.of_version(connection, quote.from_plan, quote.from_version)
+    assert plan is not None
+    selling.switch(
+        connection, business, subscription, plan=plan, happening=Happening.PAYMENT_REVERSED, cause=cause,
+        tells=("subscription.downgraded",),
+    )  # fmt: skip
+
+
+def _end(connection: Connection, business: Business, subscription: Subscription, cause: Cause) -> None:
+    if subscription.status is Status.CANCELLED:
+        after = evolve(subscription, entitled_until=cause.now)
+        record(connection, business, subscription, after, Happening.PAYMENT_REVERSED, cause)
+    else:
+        after = lifecycle.cancelled(subscription, at_once=True, reason="refunded", now=cause.now)
+        record(connection, business, subscription, after, Happening.CANCELLED, cause)
+    boundaries.apply_due(connection, business, subscription.id, now=cause.now)
