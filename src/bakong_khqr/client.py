@@ -126,9 +126,9 @@ class BakongClient:
 
     def verify_code(self, code: str) -> Token:
         """Change the 20-character code from the mail into the first token, and use that from now on."""
-        token = self.send(endpoints.verify_code(code))
-        self._token.renewed(token)
-        return token
+        call = endpoints.verify_code(code)
+        with self._renewing:
+            return self._take_over(self.send(call))
 
     def renew_token(self, email: str | None = None) -> Token:
         """Get a new token for the registered `email` (the constructor's by default), and use it from now on.
@@ -311,7 +311,7 @@ class BakongClient:
 
     def _take_over(self, token: Token) -> Token:
         self._token.renewed(token)
-        log.info("the Bakong token was renewed; it expires at %s", token.expires_at)
+        log.info("a new Bakong token is in use; it expires at %s", token.expires_at)
         if self._on_token is not None:
             self._on_token(token)
         return token

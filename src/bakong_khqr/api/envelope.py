@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 
-from attrs import frozen
+from attrs import field, frozen
 
 from bakong_khqr.api.call import Response
 from bakong_khqr.errors import (
@@ -70,7 +70,7 @@ _DELAY_SECONDS = re.compile(r"[0-9]{1,7}\Z")
 class Envelope:
     """A success: `data` is JSON as Python reads it, every fraction a `Decimal`, or None where the answer had none."""
 
-    data: object
+    data: object = field(repr=False)
 
 
 def open_envelope(response: Response, *, absent_code: int | None = None) -> Envelope | None:

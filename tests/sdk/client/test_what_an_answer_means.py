@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from bakong_khqr import Currency, errors
+from bakong_khqr.retry import RetryPolicy
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 MIDNIGHT_IN_PHNOM_PENH = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
@@ -313,8 +314,6 @@ def test_the_table_names_each_row_once_and_is_long_enough() -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_an_answer_means_what_the_table_says(row: Row, client_for: Any, khqr: Any) -> None:
-    from bakong_khqr.retry import RetryPolicy
-
     content = row.body if isinstance(row.body, bytes) else row.body.encode("utf-8", "surrogatepass")
     transport = httpx.MockTransport(lambda _: httpx.Response(row.status, headers=row.headers, content=content))
     client = client_for(transport, retry=RetryPolicy(attempts=1))
