@@ -66,6 +66,8 @@ def bodies(khqr: KHQR, rng: random.Random) -> Iterator[bytes]:
         paid,
         {"responseCode": 1, "responseMessage": "Transaction could not be found.", "errorCode": 1, "data": None},
         {"responseCode": 1, "responseMessage": "Daily request limit of 100 exceeded.", "errorCode": 17, "data": None},
+        paid | {"data": transaction(khqr) | {"toAccountId": "thief@bank"}},
+        paid | {"data": transaction(khqr) | {"amount": 0.01, "currency": "KHR"}},
         paid | {"data": [item]},
         paid | {"data": [item, item | {"md5": "f" * 32}]},
     ]
