@@ -192,6 +192,7 @@ class Stage:
             "WEBHOOK_URL": self.receiver.url,
             "WEBHOOK_SECRET": self.webhook_secret,
             "WEBHOOK_PRIVATE_NETWORKS": "127.0.0.0/8",
+            "RATE_LIMIT": "100000/minute",  # customers here ask as fast as they can
         }
 
     def _start(self, name: str, command: list[str], port: int, settings: Mapping[str, str]) -> Actor:
