@@ -18,6 +18,7 @@ from bakong_service.storage import signals, test_clock
 from bakong_service.storage.executor import Executor
 from bakong_service.storage.opening import open_database
 from bakong_service.vault import Vault
+from bakong_service.web.limiter import Limiter
 from bakong_service.web.service import Service
 from bakong_service.workers.delivery import Deliverer
 from bakong_service.workers.dispatch import Dispatcher
@@ -80,7 +81,9 @@ async def _service(settings: Settings, executor: Executor) -> Service:
             connection, business, url=settings.webhook_url, secret=secret, now=now
         )
     )
-    return Service(executor=executor, business=business, clock=clock, settings=settings)
+    return Service(
+        executor=executor, business=business, clock=clock, settings=settings, limiter=Limiter(settings.redis_url)
+    )
 
 
 @asynccontextmanager

@@ -6,13 +6,13 @@ Two kinds of keys: the first one, `MAIN_BACKEND_API_KEY`, with every scope; and 
 
 import hmac
 import re
-import zlib
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
 
 from attrs import frozen
 from starlette.requests import Request
 
+from bakong_service.operations.keys import checksum
 from bakong_service.storage import api_keys
 from bakong_service.web import limits
 from bakong_service.web.problems import Problem
@@ -82,11 +82,6 @@ def key_id_of(presented: str) -> str | None:
     if found is None or checksum(presented[:-8]) != found[4]:
         return None
     return found[2]
-
-
-def checksum(text: str) -> str:
-    """CRC-32 as 8 hex digits: tells a mistyped key from a foreign one."""
-    return f"{zlib.crc32(text.encode()):08x}"
 
 
 def permit(caller: Caller, scope: str) -> None:

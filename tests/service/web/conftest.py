@@ -84,3 +84,9 @@ async def stranger(service: Service) -> AsyncIterator[httpx.AsyncClient]:
     """A client without a key."""
     async with client_of(service, key=None) as client:
         yield client
+
+
+@pytest.fixture
+def client_to() -> Callable[..., httpx.AsyncClient]:
+    """Make a client of a service: `client_to(service, key=...)`."""
+    return client_of

@@ -1,0 +1,94 @@
+"""The same request sent again gets the same answer, and changes nothing."""
+
+import asyncio
+from datetime import timedelta
+
+import httpx
+import pytest
+from sqlalchemy import Table, func, select
+
+from bakong_service.storage.schema import idempotency_keys, payments
+from bakong_service.web.service import Service
+
+pytestmark = pytest.mark.anyio
+
+COFFEE = {"amount": "2.50", "currency": "USD"}
+PATH = "/v1/payments"
+
+
+async def count(service: Service, table: Table) -> int:
+    return await service.executor.read(lambda c: c.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+async def test_a_repeated_create_makes_one_payment_and_tells_it_again(
+    client: httpx.AsyncClient, service: Service
+) -> None:
+    headers = {"Idempotency-Key": "order-42"}
+    first = await client.post(PATH, json=COFFEE, headers=headers)
+    again = await client.post(PATH, json=COFFEE, headers=headers)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.content == first.content
+    assert "idempotency-replayed" not in first.headers
+    assert again.headers["idempotency-replayed"] == "true"
+    assert await count(service, payments) == 1
+
+
+async def test_the_order_of_members_makes_no_other_request(client: httpx.AsyncClient, service: Service) -> None:
+    headers = {"Idempotency-Key": "order-42", "Content-Type": "application/json"}
+    await client.post(PATH, content='{"amount": "1", "currency": "USD"}', headers=headers)
+    again = await client.post(PATH, content='{"currency":"USD","amount":"1"}', headers=headers)
+    assert again.headers["idempotency-replayed"] == "true"
+
+
+async def test_twins_at_the_same_moment_make_one_payment(client: httpx.AsyncClient, service: Service) -> None:
+    """The original's flaw 21: a retried create made a second QR."""
+    headers = {"Idempotency-Key": "order-42"}
+    answers = await asyncio.gather(*(client.post(PATH, json=COFFEE, headers=headers) for _ in range(8)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["reference"] for answer in answers}) == 1
+    assert await count(service, payments) == 1
+
+
+async def test_a_key_is_good_for_one_request_only(client: httpx.AsyncClient, service: Service) -> None:
+    headers = {"Idempotency-Key": "order-42"}
+    await client.post(PATH, json=COFFEE, headers=headers)
+    other = await client.post(PATH, json={**COFFEE, "amount": "3"}, headers=headers)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert await count(service, payments) == 1
+
+
+async def test_what_was_refused_isnt_kept(client: httpx.AsyncClient, service: Service) -> None:
+    headers = {"Idempotency-Key": "order-42"}
+    refused = await client.post(PATH, json={"user_id": "u", "plan": "GOLD"}, headers=headers)
+    assert refused.status_code == 422
+    assert await count(service, idempotency_keys) == 0
+    assert (await client.post(PATH, json=COFFEE, headers=headers)).status_code == 201
+
+
+async def test_a_key_is_forgotten_after_seven_days(client: httpx.AsyncClient, service: Service) -> None:
+    headers = {"Idempotency-Key": "order-42"}
+    first = await client.post(PATH, json=COFFEE, headers=headers)
+    service.clock.offset = timedelta(days=7, seconds=1)
+    again = await client.post(PATH, json=COFFEE, headers=headers)
+    assert again.json()["reference"] != first.json()["reference"]
+
+
+async def test_the_kept_answer_is_encrypted(client: httpx.AsyncClient, service: Service) -> None:
+    await client.post(PATH, json=COFFEE, headers={"Idempotency-Key": "order-42"})
+    kept = await service.executor.read(lambda c: c.execute(select(idempotency_keys.c.body_enc)).scalar_one())
+    assert b"000201" not in kept
+    assert b"pay_" not in kept
+
+
+async def test_live_mode_asks_for_a_key(service_of, client_to) -> None:  # type: ignore[no-untyped-def]  # fixtures
+    live = service_of(MODE="live", BAKONG_BASE_URL="https://api-bakong.nbc.gov.kh")
+    async with client_to(live) as client:
+        without = await client.post(PATH, json=COFFEE)
+        assert (without.status_code, without.json()["code"]) == (400, "idempotency_key_required")
+        assert (await client.post(PATH, json=COFFEE, headers={"Idempotency-Key": "1"})).status_code == 201
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "caf\xe9"])
+async def test_a_key_is_printable_ascii_of_up_to_255(client: httpx.AsyncClient, key: str) -> None:
+    response = await client.post(PATH, json=COFFEE, headers={"Idempotency-Key": key.encode("latin-1")})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
