@@ -35,9 +35,7 @@ def png(
     """
     rows = modules(payload, error_correction=error_correction)
     _check_size(rows, scale, border)
-    side = (len(rows) + 2 * border) * scale
-    image = Image.new("1", (side, side), 1)
-    image.paste(raster(rows, scale), (border * scale, border * scale))
+    image = raster(rows, scale, border=border).convert("1", dither=Image.Dither.NONE)
     if icon is not None:
         check_icon(icon_size, error_correction)
         image = image.convert("RGB")
@@ -100,9 +98,12 @@ def data_uri(picture: bytes | str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def raster(rows: Modules, scale: int, *, dark: int = 0, light: int = 255) -> Image.Image:
+def raster(rows: Modules, scale: int, *, border: int = 0, dark: int = 0, light: int = 255) -> Image.Image:
     """Return the symbol as a greyscale image of these two levels, each module a square of `scale` pixels."""
-    cells = Image.frombytes("L", (len(rows), len(rows)), bytes(dark if cell else light for row in rows for cell in row))
+    side = len(rows)
+    cells = Image.new("L", (side + 2 * border, side + 2 * border), light)
+    levels = bytes(dark if cell else light for row in rows for cell in row)
+    cells.paste(Image.frombytes("L", (side, side), levels), (border, border))
     return cells.resize((cells.width * scale, cells.height * scale), Image.Resampling.NEAREST)
 
 
