@@ -23,6 +23,7 @@ from bakong_service.web.service import Service
 from bakong_service.workers.delivery import Deliverer
 from bakong_service.workers.dispatch import Dispatcher
 from bakong_service.workers.loop import Loop
+from bakong_service.workers.renewal import Boundaries
 
 log = structlog.get_logger(__name__)
 
@@ -103,6 +104,7 @@ def workers(service: Service) -> list[Loop]:
     parts = (service.executor, service.business, service.clock)
     dispatcher, deliverer = Dispatcher(*parts), Deliverer(*parts)
     return [
+        Loop("boundaries", Boundaries(*parts).step, service.clock),
         Loop("dispatch", dispatcher.step, service.clock, _woken(service, signals.EVENTS)),
         Loop(
             "delivery",

@@ -37,6 +37,18 @@ def apply_due(connection: Connection, business: Business, subscription_id: int, 
     return subscription
 
 
+def come_by(
+    connection: Connection, business: Business, subscription_id: int, *, now: datetime
+) -> tuple[Subscription, Subscription]:
+    """The clock's own visit: the subscription as it was and as it is. Raises `NotFound`."""
+    found = subscriptions.by_id(connection, subscription_id)
+    if found is None:
+        raise NotFound("no_such_subscription", f"there is no subscription number {subscription_id}")
+    subscriptions.lock_user(connection, found.user_id)
+    before = subscriptions.by_id(connection, subscription_id) or found
+    return before, apply_due(connection, business, subscription_id, now=now)
+
+
 def _apply(
     connection: Connection, business: Business, subscription: Subscription, due: Due, now: datetime
 ) -> Subscription:

@@ -68,10 +68,15 @@ def of_payment(connection: Connection, payment_id: int, *, before: int | None = 
 
 
 def of_subscription(
-    connection: Connection, subscription_id: int, *, before: int | None = None, limit: int = 100
+    connection: Connection,
+    subscription_id: int,
+    *,
+    before: int | None = None,
+    after: int | None = None,
+    limit: int = 100,
 ) -> list[Change]:
-    """A subscription's changes, newest first, those before version `before`."""
-    return _read(connection, subscription_history, subscription_id, before, limit)
+    """A subscription's changes: those before version `before`, newest first; or after version `after`, oldest first."""
+    return _read(connection, subscription_history, subscription_id, before, limit, after=after)
 
 
 def _write(
@@ -94,9 +99,14 @@ def _write(
     connection.execute(insert(table).inline(), row)
 
 
-def _read(connection: Connection, table: Table, subject_id: int, before: int | None, limit: int) -> list[Change]:
+def _read(
+    connection: Connection, table: Table, subject_id: int, before: int | None, limit: int, *, after: int | None = None
+) -> list[Change]:
     columns = [column for column in table.c if column.name != "subject_id"]
-    query = select(*columns).where(table.c.subject_id == subject_id).order_by(table.c.version.desc()).limit(limit)
+    query = select(*columns).where(table.c.subject_id == subject_id).limit(limit)
+    query = query.order_by(table.c.version.desc() if after is None else table.c.version)
+    if after is not None:
+        query = query.where(table.c.version > after)
     if before is not None:
         query = query.where(table.c.version < before)
     return [Change(**row) for row in connection.execute(query).mappings()]

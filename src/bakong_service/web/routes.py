@@ -2,7 +2,7 @@
 
 # ruff: noqa: E501 - a table: one route a line
 
-from bakong_service.web import deliveries, endpoints, events, health, payments
+from bakong_service.web import deliveries, endpoints, events, health, payments, plans, subscriptions
 from bakong_service.web.route import Route
 
 # fmt: off
@@ -11,6 +11,17 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/payments", payments.create, "payments:write", "Make a payment", body=payments.NewPaymentBody, answer="payment", status=201),
     Route("GET",  "/v1/payments/{reference}/qr.png", payments.picture_png, "payments:read", "The QR as a PNG", answer="image/png"),
     Route("GET",  "/v1/payments/{reference}/qr.svg", payments.picture_svg, "payments:read", "The QR as an SVG", answer="image/svg+xml"),
+    Route("GET",  "/v1/plans", plans.index, "subscriptions:read", "List plans", answer="list of plan"),
+    Route("POST", "/v1/plans", plans.offer, "admin", "Sell a plan, or at another price", body=plans.NewPlanBody, answer="plan", status=201),
+    Route("GET",  "/v1/users/{user_id}/subscription", subscriptions.of_user, "subscriptions:read", "Is a user entitled, and until when", answer="subscription"),
+    Route("GET",  "/v1/subscriptions", subscriptions.index, "subscriptions:read", "List subscriptions", query=subscriptions.SubscriptionFilters, answer="list of subscription"),
+    Route("GET",  "/v1/subscriptions/{reference}", subscriptions.read, "subscriptions:read", "Read a subscription", answer="subscription"),
+    Route("GET",  "/v1/subscriptions/{reference}/history", subscriptions.changes, "subscriptions:read", "List a subscription's changes", query=subscriptions.NoBody, answer="list of change"),
+    Route("POST", "/v1/subscriptions/{reference}/upgrade", subscriptions.upgrade, "subscriptions:write", "Quote a dearer plan and make its payment", body=subscriptions.UpgradeBody, answer="upgrade", status=201),
+    Route("POST", "/v1/subscriptions/{reference}/downgrade", subscriptions.downgrade, "subscriptions:write", "Change to a cheaper plan", body=subscriptions.DowngradeBody, answer="subscription"),
+    Route("POST", "/v1/subscriptions/{reference}/cancel", subscriptions.cancel, "subscriptions:write", "Cancel a subscription", body=subscriptions.CancelBody, answer="subscription"),
+    Route("POST", "/v1/subscriptions/{reference}/resume", subscriptions.resume, "subscriptions:write", "Take a cancelling back", answer="subscription"),
+    Route("POST", "/v1/subscriptions/{reference}/renew", subscriptions.renew, "subscriptions:write", "Make the renewal's payment", answer="renewal", status=201),
     Route("GET",  "/v1/endpoints", endpoints.index, "webhooks", "List endpoints", query=endpoints.NoBody, answer="list of endpoint"),
     Route("POST", "/v1/endpoints", endpoints.create, "webhooks", "Make an endpoint", body=endpoints.NewEndpointBody, answer="endpoint with secret", status=201),
     Route("GET",  "/v1/endpoints/{reference}", endpoints.read, "webhooks", "Read an endpoint", answer="endpoint"),
