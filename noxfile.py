@@ -69,7 +69,7 @@ def wheels(session: nox.Session) -> None:
         strangers = [n for n in names if not n.startswith((f"{package}/", f"{wheel.name.split('-')[0]}-"))]
         missing = [n for n in (f"{package}/py.typed", f"{package}/__init__.py") if n not in names]
         licensed = any(n.endswith("licenses/LICENSE") for n in names)
-        metadata = [n for n in names if n.startswith(f"{package}/") and n.endswith(("pyproject.toml", "PKG-INFO"))]
+        metadata = [n for n in names if n.startswith(f"{package}/") and n.endswith(("pyproject.toml", "PKG-INFO", ".gitignore"))]
         if strangers or missing or metadata or not licensed:
             session.error(f"{wheel.name}: {strangers=} {missing=} {metadata=} {licensed=}")
         session.log(f"{wheel.name}: {len(names)} files, {wheel.stat().st_size / 1e6:.2f} MB")
@@ -77,7 +77,7 @@ def wheels(session: nox.Session) -> None:
             session.error(f"{wheel.name} is over 2 MB")
     for sdist in DIST.glob("*.tar.gz"):
         with tarfile.open(sdist) as archive:
-            if any("/tests/" in name or "/.git" in name for name in archive.getnames()):
+            if any("/tests/" in name or "/.git/" in name for name in archive.getnames()):
                 session.error(f"{sdist.name} holds more than its package")
     session.run("twine", "check", "--strict", *map(str, DIST.iterdir()))
 
