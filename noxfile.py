@@ -39,7 +39,7 @@ def build_wheels(session: nox.Session) -> dict[str, Path]:
     if not DIST.exists() or min((p.stat().st_mtime for p in DIST.iterdir()), default=0) < changed_at:
         shutil.rmtree(DIST, ignore_errors=True)
         for project in (ROOT, SERVICE):
-            session.run("python", "-m", "build", "--outdir", str(DIST), str(project), silent=True)
+            session.run("python", "-m", "build", "--no-isolation", "--outdir", str(DIST), str(project), silent=True)
     return {wheel.name.split("-")[0]: wheel for wheel in DIST.glob("*.whl")}
 
 
