@@ -6,6 +6,7 @@ An action checks its members before it does anything: `ValueError` begins with t
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from decimal import Decimal
+from reprlib import repr as shown
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -23,7 +24,7 @@ Members = Mapping[str, Callable[[str, Any], Any]]
 
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{name}: {value!r} isn't a text, or is empty")
+        raise ValueError(f"{name}: {shown(value)} isn't a text, or is empty")
     return value
 
 
@@ -33,13 +34,13 @@ def _text_or_null(name: str, value: Any) -> str | None:
 
 def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"{name}: {value!r} is neither true nor false")  # noqa: TRY004 - refusals alike
+        raise ValueError(f"{name}: {shown(value)} is neither true nor false")  # noqa: TRY004 - refusals alike
     return value
 
 
 def _whole(name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 10**15:
-        raise ValueError(f"{name}: {value!r} isn't a whole number")
+        raise ValueError(f"{name}: {shown(value)} isn't a whole number")
     return value
 
 
@@ -49,7 +50,7 @@ def _whole_or_null(name: str, value: Any) -> int | None:
 
 def _number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | Decimal) or not -(10**9) < value < 10**9:
-        raise ValueError(f"{name}: {value!s} isn't a number of seconds between -1e9 and 1e9")
+        raise ValueError(f"{name}: {shown(value)} isn't a number of seconds between -1e9 and 1e9")
     return float(value)
 
 
@@ -145,9 +146,9 @@ _FAULT: Final[Members] = {
 def _faults(bakong: "BakongSimulator", body: Any) -> dict[str, Any]:
     details = _read(body, _FAULT)
     if details.get("kind") not in set(FaultKind):
-        raise ValueError(f"kind: {details.get('kind')!r} isn't one of {', '.join(FaultKind)}")
+        raise ValueError(f"kind: {shown(details.get('kind'))} isn't one of {', '.join(FaultKind)}")
     if details.get("endpoint", "verify") not in ENDPOINTS:
-        raise ValueError(f"endpoint: {details['endpoint']!r} isn't one of {_listed(ENDPOINTS)}")
+        raise ValueError(f"endpoint: {shown(details['endpoint'])} isn't one of {_listed(ENDPOINTS)}")
     return fault_view(bakong.inject(**details))
 
 
@@ -200,9 +201,9 @@ def _accounts(bakong: "BakongSimulator", body: Any) -> dict[str, Any]:
     if "account_id" not in details:
         raise ValueError("account_id: is needed")
     if details.pop("exists", True):
-        bakong.add_account(**details)
+        bakong.accounts.add(**details)
     else:
-        bakong.remove_account(details["account_id"])
+        bakong.accounts.remove(details["account_id"])
     return {}
 
 

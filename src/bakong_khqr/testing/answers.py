@@ -74,7 +74,8 @@ def quota_spent(limit: int) -> Response:
 
 def json(status: int, value: Any) -> Response:
     """Any JSON under any status."""
-    return Response(status=status, body=write_json(value).encode())
+    # Half a character that a client escaped, and that is echoed, is escaped again: UTF-8 can't hold it.
+    return Response(status=status, body=write_json(value).encode(errors="backslashreplace"))
 
 
 def nginx(status: int, **headers: str) -> Response:

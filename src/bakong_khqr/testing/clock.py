@@ -7,6 +7,7 @@ from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_FARTHEST: Final = timedelta(days=36_525)
 
 
 def to_milliseconds(moment: datetime) -> int:
@@ -20,12 +21,22 @@ class SimulatorClock:
     """A source of time with an offset."""
 
     def __init__(self, source: Callable[[], datetime]) -> None:
-        self.offset = timedelta()
-        """How far this clock is ahead of its source."""
         self._source = source
+        self._offset = timedelta()
         self._moment_ms: int | None = None  # while an agenda item runs, time stands at its moment
         self._agenda: list[tuple[int, int, Callable[[], object]]] = []
         self._added = 0  # keeps items of one moment in order, and functions out of the comparison
+
+    @property
+    def offset(self) -> timedelta:
+        """How far this clock is ahead of its source: at most a hundred years either way."""
+        return self._offset
+
+    @offset.setter
+    def offset(self, offset: timedelta) -> None:
+        if abs(offset) > _FARTHEST:
+            raise ValueError(f"offset: {offset} is more than a hundred years")
+        self._offset = offset
 
     @property
     def now_ms(self) -> int:

@@ -70,7 +70,7 @@ def _check_account(bakong: "BakongSimulator", body: Any) -> Response:
     account_id = _text(body, "accountId")
     if account_id.count("@") != 1 or account_id[0] == "@" or account_id[-1] == "@" or len(account_id) > 32:
         return answers.failure(answers.ACCOUNT_INVALID)
-    account = bakong.account(account_id)
+    account = bakong.accounts.find(account_id, any_exists=bakong.switches.any_account_exists)
     if account is None:
         return answers.failure(answers.ACCOUNT_NOT_FOUND)
     return answers.success(answers.ACCOUNT_EXISTS, account.to_wire() if bakong.switches.account_details else None)
@@ -117,6 +117,8 @@ def _check_by_short_hash(bakong: "BakongSimulator", body: Any) -> Response:
         wanted = Decimal(amount)
     except InvalidOperation:
         raise _MissingFields from None
+    if not wanted.is_finite():
+        raise _MissingFields
     found = bakong.payments.find("short_hash", short_hash)
     return _transaction(bakong, [each for each in found if each.amount == wanted and each.currency == currency])
 
@@ -162,28 +164,6 @@ def _item_status(bakong: "BakongSimulator", column: str, key: str, payment: Simu
     if payment.failed:
         return "FAILED" if column == "hash" else "NOT_FOUND"  # the MD5 list knows no FAILED
     return "SUCCESS"
-
-
-@attrs.frozen(kw_only=True)
-class SimulatedAccount:
-    """A Bakong account as `check_bakong_account` describes it, after the clients that read it."""
-
-    account_id: str
-    full_name: str = "Sokha Demo"
-    account_status: str = "ACTIVATED"
-    kyc_status: str = "FULL_KYC"
-    can_receive: bool = True
-    frozen: bool = False
-
-    def to_wire(self) -> dict[str, Any]:
-        """The members as on the wire."""
-        return {
-            "fullName": self.full_name,
-            "accountStatus": self.account_status,
-            "kycStatus": self.kyc_status,
-            "canReceive": self.can_receive,
-            "frozen": self.frozen,
-        }
 
 
 @attrs.frozen

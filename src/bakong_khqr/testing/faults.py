@@ -69,6 +69,8 @@ class Fault:
             raise ValueError(f"skip: {self.skip} isn't a number from 0 up")
         if not 200 <= self.status <= 599:
             raise ValueError(f"status: {self.status} isn't an HTTP status from 200 to 599")
+        if not self.content_type.isascii() or not self.content_type.isprintable():
+            raise ValueError(f"content_type: {self.content_type!r} isn't printable ASCII")
         if not 0 <= self.seconds <= 3600:
             raise ValueError(f"seconds: {self.seconds} isn't a number from 0 to 3600")
         if not 0 <= self.size_bytes <= 256 * 1024 * 1024:
@@ -97,9 +99,11 @@ class Fault:
             case FaultKind.DROPPED:
                 return Response(status=200, dropped=True)
             case FaultKind.GARBAGE:
-                return Response(status=200, body=self.body.encode(), content_type=self.content_type)
+                return Response(status=200, body=self.body.encode(errors="replace"), content_type=self.content_type)
             case _:
-                return Response(status=self.status, body=self.body.encode(), content_type=self.content_type)
+                return Response(
+                    status=self.status, body=self.body.encode(errors="replace"), content_type=self.content_type
+                )
 
     def spoil(self, response: Response) -> Response:
         """What becomes of the right answer."""
@@ -120,7 +124,7 @@ class Fault:
         if not isinstance(envelope, dict) or not isinstance(items := envelope.get("data"), list):
             return response
         envelope["data"] = items[::-1] if self.kind is FaultKind.REORDERED_LIST else items[1:]
-        return attrs.evolve(response, body=write_json(envelope).encode())
+        return attrs.evolve(response, body=write_json(envelope).encode(errors="backslashreplace"))
 
 
 class FaultPlan:

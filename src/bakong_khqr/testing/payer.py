@@ -7,6 +7,7 @@ bank's app would pay, and the simulator is there to find out what happens then.
 import hashlib
 import re
 from decimal import Decimal, InvalidOperation
+from reprlib import repr as shown
 from typing import Any, Final, Protocol
 
 import attrs
@@ -15,6 +16,9 @@ from bakong_khqr import emv
 from bakong_khqr.errors import InvalidKHQR
 from bakong_khqr.money import BY_NUMERIC_CODE, Currency, read_currency
 
+_DECIMALS: Final = 6  # more than any currency has; a bound, so that no amount is endless to write
+_LEAST: Final = Decimal(1).scaleb(-_DECIMALS)
+_TOO_MUCH: Final = Decimal(10) ** 15
 _MD5: Final = re.compile(r"[0-9a-f]{32}")
 
 
@@ -72,13 +76,13 @@ def is_md5(text: str) -> bool:
 def as_amount(value: object) -> Decimal:
     """A positive, finite amount. A float is a `TypeError`: `2.5` may not be what was meant."""
     if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
-        raise TypeError(f"amount: {value!r} isn't a Decimal, an int or a text such as '2.50'")
+        raise TypeError(f"amount: {shown(value)} isn't a Decimal, an int or a text such as '2.50'")
     try:
         amount = Decimal(value)
     except InvalidOperation:
-        raise ValueError(f"amount: {value!r} isn't a number such as 2.50") from None
-    if not amount.is_finite() or not 0 < amount < 10**15:
-        raise ValueError(f"amount: {value!s} isn't above 0 and below 10 to the 15th")
+        raise ValueError(f"amount: {shown(value)} isn't a number such as 2.50") from None
+    if not amount.is_finite() or not _LEAST <= amount < _TOO_MUCH or amount != round(amount, _DECIMALS):
+        raise ValueError(f"amount: {shown(value)} isn't above 0 and below 10 to the 15th, with at most 6 decimals")
     return amount
 
 

@@ -14,6 +14,7 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from reprlib import repr as shown
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -68,9 +69,9 @@ def _read(scenario: Any) -> tuple[dict[str, Any], list[Step]]:
             raise ValueError(f"{name}: isn't a member of a scenario; there is switches, steps")
     switches, steps = scenario.get("switches", {}), scenario.get("steps", [])
     if not isinstance(switches, Mapping):
-        raise ValueError(f"switches: {switches!r} isn't an object")  # noqa: TRY004 - all refusals alike
+        raise ValueError(f"switches: {shown(switches)} isn't an object")  # noqa: TRY004 - all refusals alike
     if not isinstance(steps, list):
-        raise ValueError(f"steps: {steps!r} isn't a list")  # noqa: TRY004 - all refusals alike
+        raise ValueError(f"steps: {shown(steps)} isn't a list")  # noqa: TRY004 - all refusals alike
     return dict(switches), [_step(f"steps[{number}]", step) for number, step in enumerate(steps)]
 
 
@@ -85,7 +86,7 @@ def _step(place: str, step: Any) -> Step:
         or not isinstance(after_seconds, int | Decimal)
         or not 0 <= after_seconds < 10**9
     ):
-        raise ValueError(f"{place}.after_seconds: {after_seconds!r} isn't a number from 0 up")
+        raise ValueError(f"{place}.after_seconds: {shown(after_seconds)} isn't a number from 0 up")
     return Step(names[0], step[names[0]], timedelta(seconds=float(after_seconds)))
 
 

@@ -12,12 +12,13 @@ import attrs
 
 from bakong_khqr.money import Currency
 from bakong_khqr.testing import control, gateway
+from bakong_khqr.testing.accounts import AccountBook
 from bakong_khqr.testing.clock import SimulatorClock, to_milliseconds
-from bakong_khqr.testing.endpoints import SimulatedAccount
 from bakong_khqr.testing.exchange import Request, Response
 from bakong_khqr.testing.faults import Fault, FaultKind, FaultPlan
 from bakong_khqr.testing.payer import HasPayload, ScannedCode, as_amount, as_currency, is_md5, scan
 from bakong_khqr.testing.payments import PaymentLedger, SimulatedPayment
+from bakong_khqr.testing.request_log import LoggedRequest, RequestLog
 from bakong_khqr.testing.switches import Switches
 from bakong_khqr.testing.tokens import TokenOffice
 
@@ -29,23 +30,7 @@ if TYPE_CHECKING:
 DEFAULT_TOKEN: Final = "simulator"  # noqa: S105 - meant to be known
 DEFAULT_EMAIL: Final = "simulator@example.test"
 PAYER: Final = "demokhppxxx@demo"  # payers appear under their bank's alias, not their own
-_LOG_SIZE: Final = 1000
-_LOGGED_BODY: Final = 4096
-_LOGGED_PATH: Final = 200
 _REMEMBERED_CODES: Final = 10_000
-
-
-@attrs.frozen(kw_only=True)
-class LoggedRequest:
-    """A call as the simulator remembers it: never its token, at most 4,096 bytes of its body."""
-
-    at_ms: int
-    method: str
-    path: str
-    body: bytes = attrs.field(repr=False)
-    status: int
-    error_code: int | None
-    fault: FaultKind | None
 
 
 class BakongSimulator:
@@ -93,11 +78,11 @@ class BakongSimulator:
             self.tokens = TokenOffice(self.rng)
             self.tokens.register(self.email)
             self.tokens.accept(self.token, email=self.email)
-            self.requests: deque[LoggedRequest] = deque(maxlen=_LOG_SIZE)
-            self.calls: Counter[str] = Counter()
             self.item_statuses: dict[str, str] = {}
-            self._accounts: dict[str, SimulatedAccount | None] = {}
+            self.accounts = AccountBook()
+            self._log = RequestLog()
             self._codes: dict[str, ScannedCode] = {}
+            self._static_md5s: set[str] = set()
             self.clock = SimulatorClock(self._time_source)
 
     # What payers, developers and the weather do
@@ -202,19 +187,6 @@ class BakongSimulator:
                 revoke_others=revoke_others,
             )
 
-    def add_account(self, account_id: str, **details: Any) -> None:
-        """Make an account known to `check_bakong_account`; details as `SimulatedAccount` names them."""
-        self._accounts[account_id] = SimulatedAccount(account_id=account_id, **details)
-
-    def remove_account(self, account_id: str) -> None:
-        """From now on this account doesn't exist."""
-        self._accounts[account_id] = None
-
-    def account(self, account_id: str) -> SimulatedAccount | None:
-        """What is known of an account; `None` where it doesn't exist."""
-        stranger = SimulatedAccount(account_id=account_id) if self.switches.any_account_exists else None
-        return self._accounts.get(account_id, stranger)
-
     def remember(self, code: str | HasPayload) -> ScannedCode:
         """Show the simulator a code, so that its MD5 can be paid. `ValueError` for text that isn't a code."""
         scanned = scan(code if isinstance(code, str) else code.payload)
@@ -222,11 +194,23 @@ class BakongSimulator:
             while len(self._codes) >= _REMEMBERED_CODES:
                 del self._codes[next(iter(self._codes))]
             self._codes[scanned.md5] = scanned
+            if scanned.is_static:
+                self._static_md5s.add(scanned.md5)
         return scanned
 
     def is_static(self, md5: str) -> bool:
         """Whether this is the MD5 of a static code the simulator has seen."""
-        return md5 in self._codes and self._codes[md5].is_static
+        return md5 in self._static_md5s
+
+    @property
+    def requests(self) -> deque[LoggedRequest]:
+        """The last 1,000 calls, oldest first."""
+        return self._log.requests
+
+    @property
+    def calls(self) -> Counter[str]:
+        """How many calls each endpoint got, by the last part of its path; `"unknown"` for other paths."""
+        return self._log.calls
 
     @property
     def quota_day(self) -> int:
@@ -275,18 +259,8 @@ class BakongSimulator:
             if control.is_control(request.path):
                 return control.answer(self, request)
             response, fault = gateway.answer(self, request)
-            self.calls[gateway.endpoint_name(request.path) or "unknown"] += 1
-            self.requests.append(
-                LoggedRequest(
-                    at_ms=self.clock.now_ms,
-                    method=request.method,
-                    path=request.path[:_LOGGED_PATH],
-                    body=request.body[:_LOGGED_BODY],
-                    status=response.status,
-                    error_code=response.error_code,
-                    fault=None if fault is None else fault.kind,
-                )
-            )
+            name = gateway.endpoint_name(request.path) or "unknown"
+            self._log.add(name, request, response, fault, now_ms=self.clock.now_ms)
             return response
 
     def _read(self, code: str | HasPayload) -> ScannedCode:

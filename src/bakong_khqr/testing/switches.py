@@ -4,6 +4,7 @@ Each says which sources disagree, or that nobody knows: then `guess` is true and
 disagreements are between the official document, what was seen in real answers, and other people's clients.
 """
 
+from reprlib import repr as shown
 from typing import Any, Final, Literal
 
 import attrs
@@ -30,7 +31,7 @@ class Rule:
 
     def __call__(self, _: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
         if not self.admits(value):
-            raise ValueError(f"{attribute.name}: {value!r} isn't {self.text}")
+            raise ValueError(f"{attribute.name}: {shown(value)} isn't {self.text}")
 
 
 FLAG: Final = Rule("true or false")

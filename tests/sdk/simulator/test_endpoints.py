@@ -234,12 +234,12 @@ def test_a_code_seen_in_a_deep_link_can_be_paid_by_its_md5(bakong, ask, payload)
     ],
 )
 def test_an_account_exists_or_not_or_is_no_account_id(bakong, check, endpoint, account_id, error_code):
-    bakong.remove_account("gone@demo")
+    bakong.accounts.remove("gone@demo")
     assert check(endpoint, {"accountId": account_id}, token=None)[:2] == (200, error_code)
 
 
 def test_a_found_account_is_described_unless_the_switch_says_not(bakong, check):
-    bakong.add_account("sokha@demo", full_name="Sokha Chan", frozen=True)
+    bakong.accounts.add("sokha@demo", full_name="Sokha Chan", frozen=True)
     assert check("check_bakong_account", {"accountId": "sokha@demo"})[2] == {
         "fullName": "Sokha Chan",
         "accountStatus": "ACTIVATED",
@@ -254,7 +254,7 @@ def test_a_found_account_is_described_unless_the_switch_says_not(bakong, check):
 def test_only_added_accounts_exist_where_the_switch_says_so(check, bakong):
     bakong.configure(any_account_exists=False)
     assert check("check_bakong_account", {"accountId": "sokha@demo"})[1] == 11
-    bakong.add_account("sokha@demo")
+    bakong.accounts.add("sokha@demo")
     assert check("check_bakong_account", {"accountId": "sokha@demo"})[1] is None
 
 

@@ -140,6 +140,7 @@ def test_an_unknown_path_uses_no_fault_up(bakong, ask):
         ({"status": 99}, "^status: 99 isn't"),
         ({"seconds": -1}, "^seconds: -1 isn't"),
         ({"size_bytes": 10**12}, "^size_bytes: "),
+        ({"content_type": "text/html\r\nx: y"}, "^content_type: "),
     ],
 )
 def test_a_fault_that_can_t_be_is_refused(details, rule):

@@ -31,7 +31,7 @@ def test_it_gets_no_link_where_the_provider_fails(bakong, url, run_node, payload
 
 
 def test_it_tells_an_account_that_exists_from_one_that_does_not(bakong, url, run_node):
-    bakong.remove_account("gone@demo")
+    bakong.accounts.remove("gone@demo")
     for path in ("check_bakong_account", "check_account_exist"):
         for account, exists in (("sokha@demo", True), ("gone@demo", False)):
             answer = json.loads(run_node(ACCOUNT, [f"{url}/v1/{path}", account]))
