@@ -1,0 +1,219 @@
+"""Asking Bakong for the watcher: in lists or singly, within the day's calls, and not at all while it refuses us.
+
+What is learnt of Bakong's doors is kept in the database (`domain.access`); what it says of payments becomes outcomes.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import structlog
+from attrs import evolve
+
+from bakong_khqr.api import Transaction
+from bakong_khqr.async_client import AsyncBakongClient
+from bakong_khqr.errors import (
+    BakongError,
+    Blocked,
+    QuotaExceeded,
+    RateLimited,
+    ServerUnavailable,
+    Unauthorized,
+    UnreadableTransaction,
+)
+from bakong_service.clock import Clock
+from bakong_service.domain import access as doors
+from bakong_service.domain.access import Access
+from bakong_service.domain.allowance import Allowance, next_day
+from bakong_service.domain.outcome import Answer, Outcome
+from bakong_service.domain.payment import PaymentStatus
+from bakong_service.domain.watching import Mode, Priority
+from bakong_service.operations.settling import Answered
+from bakong_service.storage import access, budget, claims
+from bakong_service.storage.claims import Claimed
+from bakong_service.storage.executor import Executor
+from bakong_service.workers.budget import BudgetSpent
+from bakong_service.workers.reading import after_quota, outcome_of
+from bakong_service.workers.tokens import TokenKeeper
+
+T = TypeVar("T")
+
+LIST_SIZE = 50
+LISTS_IN_FLIGHT = 8
+SINGLES_IN_FLIGHT = 4
+_RATE_LIMIT_PAUSE = timedelta(seconds=30)
+_QUOTA_PROBE = timedelta(hours=1)
+_SINGLES_OF_A_LIST = 3  # items of one list that are asked for again, singly, while its lease lasts
+_WORTH_A_CALL = frozenset({"hint", "starved", "look_back", "closing_check", "unverifiable"})
+
+log = structlog.get_logger(__name__)
+
+
+class Provider:
+    """What the watcher knows of Bakong at the moment, and how it asks. `prepare` before each round."""
+
+    def __init__(self, executor: Executor, clock: Clock, tokens: TokenKeeper, *, daily_limit: int | None) -> None:
+        self.access = Access(since=clock.now())
+        self.allowance = Allowance(day="", limit=daily_limit, used=0)
+        self.open_payments = 0
+        self._executor = executor
+        self._clock = clock
+        self._tokens = tokens
+        self._daily_limit = daily_limit
+        self._paused_until: datetime | None = None
+        self._in_flight = LISTS_IN_FLIGHT
+
+    async def prepare(self, now: datetime) -> None:
+        """Look up what other replicas learnt and what is left of the day, and keep the token fresh."""
+        limit = self._daily_limit
+        self.access = await self._executor.read(lambda c: access.read(c, now=now))
+        self.allowance = await self._executor.read(lambda c: budget.read(c, limit=limit, now=now))
+        if limit is not None or self.allowance.blocked_until is not None:
+            self.open_payments = await self._executor.read(lambda c: claims.count_open(c, at_most=limit or LIST_SIZE))
+        self._in_flight = min(self._in_flight + 1, LISTS_IN_FLIGHT)
+        if not self.access.waits(now):
+            await self._tokens.upkeep(now)
+
+    @property
+    def mode(self) -> Mode:
+        """How payments are looked at now."""
+        if self.access.mode is Mode.BLOCKED:
+            return Mode.BLOCKED
+        return Mode.STARVED if self.allowance.is_starved(self.open_payments, self.access.mode) else self.access.mode
+
+    @property
+    def lanes(self) -> int:
+        """How many calls may be under way at once; halved by each 429."""
+        if self.access.mode is Mode.BLOCKED:
+            return 1
+        most = LISTS_IN_FLIGHT if self.access.asks_lists(self._clock.now()) else SINGLES_IN_FLIGHT
+        return min(self._in_flight, most)
+
+    @property
+    def batch(self) -> int:
+        """How many payments one call asks for."""
+        now = self._clock.now()
+        held = self.access.waits(now) or self.allowance.is_blocked(now)  # nothing will be asked: only written down
+        return LIST_SIZE if held or (self.access.mode is not Mode.BLOCKED and self.access.asks_lists(now)) else 1
+
+    async def look(self, claimed: Sequence[Claimed]) -> list[Answered]:
+        """An outcome for each payment: Bakong's, or why it wasn't asked."""
+        now = self._clock.now()
+        outcomes: dict[int, Outcome | None] = {payment.id: self._not_now(payment, now) for payment in claimed}
+        asked = [payment for payment in claimed if outcomes[payment.id] is None]
+        if asked:
+            outcomes |= await self._ask(asked, now)
+        return [
+            Answered(payment_id=payment.id, fence=payment.fence, outcome=outcome)
+            for payment in claimed
+            if (outcome := outcomes[payment.id]) is not None
+        ]
+
+    def _not_now(self, payment: Claimed, now: datetime) -> Outcome | None:
+        """Why a payment isn't asked for now, and until when; None where it is."""
+        if payment.status == PaymentStatus.PENDING and now >= payment.deadline_at:
+            return _unasked("deadline", now)  # which passes first; the look comes after it
+        if self.access.waits(now):
+            return _unasked(self.access.reason, self.access.probe_at)
+        if self._paused_until is not None and now < self._paused_until:
+            return _unasked("rate_limited", self._paused_until)
+        if self.allowance.is_blocked(now):
+            return _unasked("quota", after_quota(now, payment.id))
+        if self.mode is Mode.STARVED and payment.priority != Priority.HINT and payment.reason not in _WORTH_A_CALL:
+            return _unasked("starved", now)
+        if not self.allowance.permits(payment.priority, open_payments=self.open_payments, now=now):
+            return _unasked("quota", after_quota(now, payment.id))
+        return None
+
+    async def _ask(self, payments: Sequence[Claimed], now: datetime) -> Mapping[int, Outcome | None]:
+        if self.access.mode is not Mode.BLOCKED and self.access.asks_lists(now):
+            return await self._by_list(payments)
+        return {payment.id: await self._singly(payment) for payment in payments}
+
+    async def _by_list(self, payments: Sequence[Claimed]) -> Mapping[int, Outcome | None]:
+        asked_at = self._clock.now()
+        try:
+            found = await self._send(lambda client: client.transactions_by_md5([payment.md5 for payment in payments]))
+        except Blocked:
+            return await self._after_closed_list(payments)
+        except BakongError as error:
+            await self._learn_from(error)
+            return {each.id: outcome_of(error, asked_at=asked_at, spread=each.id) for each in payments}
+        await self._learn(doors.list_answered(self.access, asked_at))
+        outcomes: dict[int, Outcome | None] = {}
+        again = 0
+        for payment in payments:
+            answer = found[payment.md5]
+            if isinstance(answer, UnreadableTransaction) and again < _SINGLES_OF_A_LIST:
+                again += 1
+                outcomes[payment.id] = await self._singly(payment)
+            else:
+                outcomes[payment.id] = outcome_of(answer, asked_at=asked_at, spread=payment.id)
+        return outcomes
+
+    async def _after_closed_list(self, payments: Sequence[Claimed]) -> Mapping[int, Outcome | None]:
+        """The list is refused: is it the list alone? One single check tells; the others are asked for next."""
+        first, *others = payments
+        outcome = await self._singly(first)
+        now = self._clock.now()
+        if self.access.mode is not Mode.BLOCKED:
+            await self._learn(doors.list_refused(self.access, now))
+        return {first.id: outcome} | {payment.id: _unasked("list_closed", now) for payment in others}
+
+    async def _singly(self, payment: Claimed) -> Outcome:
+        asked_at = self._clock.now()
+        answer: Transaction | BakongError | None
+        try:
+            answer = await self._send(lambda client: client.transaction_by_md5(payment.md5))
+        except BakongError as error:
+            await self._learn_from(error)
+            answer = error
+        else:
+            await self._learn(doors.single_answered(self.access, asked_at))
+        return outcome_of(answer, asked_at=asked_at, spread=payment.id)
+
+    async def _send(self, ask: Callable[[AsyncBakongClient], Awaitable[T]]) -> T:
+        """Ask, once more with another token where this one is refused."""
+        client = self._tokens.client
+        self.allowance = evolve(self.allowance, used=self.allowance.used + 1)
+        try:
+            return await ask(client)
+        except Unauthorized:
+            if not await self._tokens.refused(client):
+                raise
+            return await ask(self._tokens.client)
+
+    async def _learn_from(self, error: BakongError) -> None:
+        now = self._clock.now()
+        match error:
+            case BudgetSpent():
+                self.allowance = evolve(self.allowance, used=self.allowance.limit or self.allowance.used)
+            case QuotaExceeded():
+                until = min(next_day(now), now + _QUOTA_PROBE)
+                self.allowance = evolve(self.allowance, blocked_until=until)
+                limit = self._daily_limit
+                await self._executor.run(lambda c: budget.block(c, limit=limit, until=until, now=now))
+                log.error("bakong_quota_spent", probe_at=until.isoformat())
+            case RateLimited():
+                self._in_flight = max(self._in_flight // 2, 1)
+                self._paused_until = error.retry_at or now + _RATE_LIMIT_PAUSE
+            case Blocked():
+                await self._learn(doors.refused(self.access, "blocked", now))
+            case Unauthorized():
+                await self._learn(doors.refused(self.access, "unauthorized", now))
+            case ServerUnavailable():
+                await self._learn(doors.failed(self.access, now))
+
+    async def _learn(self, learnt: Access) -> None:
+        """Keep what was learnt of Bakong's doors, and tell of it where they open or close."""
+        if learnt == self.access:
+            return
+        if learnt.mode is not self.access.mode:
+            tell = log.error if learnt.mode is Mode.BLOCKED else log.info
+            tell("bakong_mode", mode=learnt.mode.value, was=self.access.mode.value, reason=learnt.reason)
+        self.access = learnt
+        await self._executor.run(lambda c: access.write(c, learnt))
+
+
+def _unasked(reason: str, retry_at: datetime | None) -> Outcome:
+    return Outcome(answer=Answer.NO_ANSWER, asked_at=None, reason=reason, retry_at=retry_at)

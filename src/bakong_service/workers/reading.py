@@ -1,0 +1,83 @@
+"""What the SDK's client answered, as an outcome of ours. An error is never an answer."""
+
+import json
+from datetime import datetime, timedelta
+
+from attrs import asdict
+
+from bakong_khqr.api import Transaction
+from bakong_khqr.errors import (
+    BakongError,
+    Blocked,
+    InvalidRequest,
+    QuotaExceeded,
+    RateLimited,
+    ServerUnavailable,
+    StaticQRNotSupported,
+    TransactionFailed,
+    Unauthorized,
+    UnreadableTransaction,
+)
+from bakong_service.domain.allowance import next_day
+from bakong_service.domain.outcome import Answer, Outcome, Sighting
+
+_REASONS: tuple[tuple[type[BakongError], str], ...] = (
+    (RateLimited, "rate_limited"),
+    (QuotaExceeded, "quota"),
+    (Unauthorized, "unauthorized"),
+    (Blocked, "blocked"),
+    (ServerUnavailable, "server_unavailable"),
+    (InvalidRequest, "invalid_request"),
+)
+_AFTER_RATE_LIMIT = timedelta(seconds=30)  # where Bakong didn't say when
+_SPREAD = timedelta(minutes=10)  # nobody knows when exactly the quota is given back, and not all need ask at once
+
+
+def outcome_of(answer: Transaction | BakongError | None, *, asked_at: datetime, spread: int = 0) -> Outcome:
+    """An outcome. `spread` is any number of the payment's: it decides its place in the queue after a quota's reset."""
+    match answer:
+        case None:
+            return Outcome(answer=Answer.NOT_FOUND, asked_at=asked_at)
+        case Transaction():
+            return Outcome(answer=Answer.FOUND, asked_at=asked_at, sighting=_sighting(answer), raw=_raw(answer))
+        case TransactionFailed():
+            return Outcome(answer=Answer.FAILED_TX, asked_at=asked_at)
+        case StaticQRNotSupported():
+            return Outcome(answer=Answer.STATIC_QR, asked_at=asked_at)
+        case UnreadableTransaction():
+            return Outcome(answer=Answer.UNREADABLE, asked_at=asked_at, raw=answer.body.decode("utf-8", "replace"))
+        case _:
+            return _no_answer(answer, asked_at, spread)
+
+
+def _no_answer(error: BakongError, asked_at: datetime, spread: int) -> Outcome:
+    reason = next((reason for kind, reason in _REASONS if isinstance(error, kind)), "unexpected_answer")
+    retry_at = error.retry_at
+    if reason == "rate_limited":
+        retry_at = retry_at or asked_at + _AFTER_RATE_LIMIT
+    elif reason == "quota":
+        retry_at = after_quota(asked_at, spread)
+    return Outcome(answer=Answer.NO_ANSWER, asked_at=asked_at, reason=reason, retry_at=retry_at)
+
+
+def after_quota(now: datetime, spread: int) -> datetime:
+    """When to ask again once the day's calls are spent: after midnight in Phnom Penh, not everybody at once."""
+    return next_day(now) + timedelta(seconds=spread % int(_SPREAD.total_seconds()))
+
+
+def _sighting(transaction: Transaction) -> Sighting:
+    return Sighting(
+        tx_hash=transaction.hash,
+        amount=transaction.amount,
+        currency=transaction.currency.value,
+        to_account=transaction.to_account_id,
+        from_account=transaction.from_account_id,
+        external_ref=transaction.external_ref,
+        sent_at=transaction.created_at,
+        acknowledged_at=transaction.acknowledged_at,
+        tracking_status=transaction.tracking_status,
+    )
+
+
+def _raw(transaction: Transaction) -> str:
+    return json.dumps(asdict(transaction), default=str, ensure_ascii=False)

@@ -1,0 +1,93 @@
+"""The watcher: claims payments that are due, commits, asks Bakong, records. Everything it knows is in the database, so
+any number of replicas may run it, and one that dies leaves nothing behind but leases that end."""
+
+import asyncio
+from collections import Counter
+from datetime import datetime, timedelta
+
+import structlog
+
+from bakong_service.clock import Clock
+from bakong_service.domain.outcome import Answer
+from bakong_service.domain.payment import MONEY, Flag, Payment
+from bakong_service.operations.business import Business
+from bakong_service.operations.settling import Answered, settle, settle_all
+from bakong_service.storage import claims
+from bakong_service.storage.executor import Executor
+from bakong_service.workers.provider import Provider
+
+_LOOK_AGAIN = timedelta(seconds=1)  # others may have made payments that no signal told of
+_BREATH = timedelta(milliseconds=100)  # what is due is under somebody's lease
+_ROUND = timedelta(seconds=10)  # after which the modes and the budget are looked up again
+
+log = structlog.get_logger(__name__)
+
+
+class Settlement:
+    """Looks at payments until money is seen or their watch is over. `counts` are outcomes, by their kind or reason."""
+
+    def __init__(self, executor: Executor, business: Business, clock: Clock, provider: Provider) -> None:
+        self.counts: Counter[str] = Counter()
+        self.provider = provider
+        self._executor = executor
+        self._business = business
+        self._clock = clock
+
+    async def step(self, now: datetime) -> datetime | None:
+        """Look at all that is due, several calls at a time; when to come again."""
+        due = await self._executor.read(claims.next_due)
+        if due is None or due > now:
+            return min(due or now + _LOOK_AGAIN, now + _LOOK_AGAIN)
+        await self.provider.prepare(now)
+        async with asyncio.TaskGroup() as lanes:
+            for _ in range(self.provider.lanes):
+                lanes.create_task(self._lane(now + _ROUND))
+        return now + _BREATH
+
+    async def _lane(self, until: datetime) -> None:
+        while (now := self._clock.now()) < until:
+            limit = self.provider.batch
+            claimed = await self._executor.run(lambda c: claims.claim(c, limit=limit, now=now))  # noqa: B023 - run here
+            if not claimed:
+                return
+            await self._record(await self.provider.look(claimed))
+
+    async def _record(self, answers: list[Answered]) -> None:
+        """Write what was learnt: all that is no money in one transaction, money in one of its own for each."""
+        now, mode = self._clock.now(), self.provider.mode
+        business = self._business
+        money = [answered for answered in answers if answered.outcome.answer is Answer.FOUND]
+        others = [answered for answered in answers if answered.outcome.answer is not Answer.FOUND]
+        settled: list[Payment] = []
+        if others:
+            settled += await self._executor.run(lambda c: settle_all(c, business, others, mode=mode, now=now))
+        settled += await asyncio.gather(*(self._settle(answered, now) for answered in money))
+        by_id = {payment.id: payment for payment in settled}
+        for answered in answers:
+            self._count(answered, by_id.get(answered.payment_id))
+
+    async def _settle(self, answered: Answered, now: datetime) -> Payment:
+        return await self._executor.run(
+            lambda c: settle(
+                c,
+                self._business,
+                answered.payment_id,
+                answered.outcome,
+                fence=answered.fence,
+                mode=self.provider.mode,
+                now=now,
+            )
+        )
+
+    def _count(self, answered: Answered, payment: Payment | None) -> None:
+        outcome = answered.outcome
+        self.counts[outcome.reason or outcome.answer.value] += 1
+        if payment is None:
+            return
+        if outcome.answer is Answer.STATIC_QR:
+            log.error("bakong_cannot_follow_a_static_qr", payment=payment.reference)
+        if payment.status in MONEY and outcome.answer in (Answer.NOT_FOUND, Answer.FAILED_TX):
+            self.counts["provider_contradiction"] += 1
+            log.warning("bakong_contradicts_itself", payment=payment.reference, answer=outcome.answer.value)
+        if Flag.UNVERIFIABLE in payment.flags and outcome.answer is not Answer.FOUND:
+            log.error("payment_unverifiable", payment=payment.reference)
