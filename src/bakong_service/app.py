@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import httpx
 import structlog
 
 from bakong_service.clock import Clock
@@ -18,12 +19,14 @@ from bakong_service.storage import signals, test_clock
 from bakong_service.storage.executor import Executor
 from bakong_service.storage.opening import open_database
 from bakong_service.vault import Vault
+from bakong_service.web.changes import Changes
 from bakong_service.web.limiter import Limiter
 from bakong_service.web.service import Service
 from bakong_service.workers.delivery import Deliverer
 from bakong_service.workers.dispatch import Dispatcher
 from bakong_service.workers.loop import Loop
 from bakong_service.workers.renewal import Boundaries
+from bakong_service.workers.watching import watcher
 
 log = structlog.get_logger(__name__)
 
@@ -83,7 +86,12 @@ async def _service(settings: Settings, executor: Executor) -> Service:
         )
     )
     return Service(
-        executor=executor, business=business, clock=clock, settings=settings, limiter=Limiter(settings.redis_url)
+        executor=executor,
+        business=business,
+        clock=clock,
+        settings=settings,
+        changes=Changes(executor),
+        limiter=Limiter(settings.redis_url),
     )
 
 
@@ -103,7 +111,24 @@ def workers(service: Service) -> list[Loop]:
     """Every worker of the service."""
     parts = (service.executor, service.business, service.clock)
     dispatcher, deliverer = Dispatcher(*parts), Deliverer(*parts)
+    http = httpx.AsyncClient()
+    settings = service.settings
+    settlement = watcher(
+        *parts,
+        http=http,
+        base_url=settings.bakong_base_url,
+        token=settings.bakong_developer_token.reveal(),
+        email=settings.bakong_email,
+        daily_limit=settings.bakong_daily_limit,
+    )
     return [
+        Loop(
+            "settlement",
+            settlement.step,
+            service.clock,
+            _woken(service, signals.CHECKS),
+            close=http.aclose,
+        ),
         Loop("boundaries", Boundaries(*parts).step, service.clock),
         Loop("dispatch", dispatcher.step, service.clock, _woken(service, signals.EVENTS)),
         Loop(

@@ -3,6 +3,7 @@
 A claim raises the row's fence. What is written later must show that fence: who lost the lease has lost the say.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from attrs import frozen
@@ -24,6 +25,8 @@ class Claimed:
     fence: int
     status: str
     deadline_at: datetime
+    priority: int
+    reason: str | None  # why it is looked at
 
 
 def claim(connection: Connection, *, limit: int, now: datetime) -> list[Claimed]:
@@ -56,9 +59,29 @@ def _claim(connection: Connection, priority: int, limit: int, now: datetime) -> 
         update(payments)
         .where(payments.c.id.in_(ids))
         .values(lease_until=microseconds(now + LEASE), fence=payments.c.fence + 1)
-        .returning(payments.c.id, payments.c.md5, payments.c.fence, payments.c.status, payments.c.deadline_at)
+        .returning(
+            payments.c.id,
+            payments.c.md5,
+            payments.c.fence,
+            payments.c.status,
+            payments.c.deadline_at,
+            payments.c.priority,
+            payments.c.next_check_reason.label("reason"),
+        )
     )
     return [Claimed(**row) for row in taken.mappings()]
+
+
+def release(connection: Connection, claimed: Iterable[Claimed]) -> None:
+    """Give back what was claimed and not looked at: it is due again at once."""
+    for each in claimed:
+        ours = update(payments).where(payments.c.id == each.id, payments.c.fence == each.fence)
+        connection.execute(ours.values(lease_until=0))
+
+
+def release_all(connection: Connection) -> None:
+    """Give back everything: for the one process of a SQLite file, whose predecessor may have died with its leases."""
+    connection.execute(update(payments).where(payments.c.lease_until > 0).values(lease_until=0))
 
 
 def next_due(connection: Connection) -> datetime | None:
@@ -71,3 +94,9 @@ def next_due(connection: Connection) -> datetime | None:
     ]
     moments = [at for at in connection.execute(select(*soonest)).one() if at is not None]
     return min(moments, default=None)
+
+
+def count_open(connection: Connection, *, at_most: int) -> int:
+    """How many payments are open; it stops counting at `at_most`."""
+    some = select(payments.c.id).where(payments.c.status == "pending").limit(at_most)
+    return connection.execute(select(func.count()).select_from(some.subquery())).scalar_one()

@@ -3,6 +3,7 @@ any number of replicas may run it, and one that dies leaves nothing behind but l
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
@@ -13,7 +14,7 @@ from bakong_service.domain.payment import MONEY, Flag, Payment
 from bakong_service.operations.business import Business
 from bakong_service.operations.settling import Answered, settle, settle_all
 from bakong_service.storage import claims
-from bakong_service.storage.executor import Executor
+from bakong_service.storage.executor import DatabaseUnavailable, Executor
 from bakong_service.workers.provider import Provider
 
 _LOOK_AGAIN = timedelta(seconds=1)  # others may have made payments that no signal told of
@@ -50,7 +51,13 @@ class Settlement:
             claimed = await self._executor.run(lambda c: claims.claim(c, limit=limit, now=now))  # noqa: B023 - run here
             if not claimed:
                 return
-            await self._record(await self.provider.look(claimed))
+            try:
+                answers = await self.provider.look(claimed)
+            except BaseException:  # the process stops, or the database is away: whoever comes next needn't wait
+                with suppress(DatabaseUnavailable):
+                    await self._executor.run(lambda c: claims.release(c, claimed))  # noqa: B023 - run here
+                raise
+            await self._record(answers)
 
     async def _record(self, answers: list[Answered]) -> None:
         """Write what was learnt: all that is no money in one transaction, money in one of its own for each."""
