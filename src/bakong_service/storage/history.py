@@ -62,9 +62,11 @@ def write_subscription(
     )
 
 
-def of_payment(connection: Connection, payment_id: int, *, before: int | None = None, limit: int = 100) -> list[Change]:
-    """A payment's changes, newest first, those before version `before`."""
-    return _read(connection, payment_history, payment_id, before, limit)
+def of_payment(
+    connection: Connection, payment_id: int, *, before: int | None = None, after: int | None = None, limit: int = 100
+) -> list[Change]:
+    """A payment's changes: those before version `before`, newest first; or after version `after`, oldest first."""
+    return _read(connection, payment_history, payment_id, before, limit, after=after)
 
 
 def of_subscription(

@@ -112,6 +112,8 @@ def page(
     status: PaymentStatus | None = None,
     created_from: datetime | None = None,
     created_until: datetime | None = None,
+    md5: str | None = None,
+    bill_number: str | None = None,
 ) -> list[Payment]:
     """At most `limit` payments with ids below `before`, newest first; or above `after`, oldest first.
 
@@ -130,6 +132,10 @@ def page(
         query = query.where(payments.c.created_at >= created_from)
     if created_until is not None:
         query = query.where(payments.c.created_at < created_until)
+    if md5 is not None:
+        query = query.where(payments.c.md5 == md5)
+    if bill_number is not None:
+        query = query.where(payments.c.bill_number == bill_number)
     return [_payment(row) for row in connection.execute(query).mappings()]
 
 

@@ -13,7 +13,7 @@ from bakong_service.web.service import Service
 def application(service: Service) -> Starlette:
     """The service over ASGI. It starts and stops nothing: that is the composition root's."""
     app = Starlette(
-        routes=[route.for_starlette() for route in ROUTES],
+        routes=[route.for_starlette() for route in ROUTES if service.settings.is_test or not route.test_only],
         middleware=[Middleware(Gate, service=service)],
         exception_handlers={HTTPException: problems.answer},
     )

@@ -1,4 +1,4 @@
-"""Is it alive, is it ready. Trouble at Bakong doesn't make it unready: payments are made all the same, nothing is lost."""
+"""Is it alive, is it ready. Trouble at Bakong doesn't make it unready: payments are made, and nothing is lost."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,9 +1,10 @@
 """Payments over HTTP: make one, look at it, fetch its picture, ask for a look, cancel it."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from attrs import frozen
+from attrs import asdict, frozen
 from msgspec import Meta
 from sqlalchemy import Connection
 from starlette.requests import Request
@@ -14,11 +15,11 @@ from bakong_khqr.errors import InvalidKHQR
 from bakong_khqr.money import Currency, write_amount
 from bakong_service.domain.errors import Fault, NotFound
 from bakong_service.domain.money import Money
-from bakong_service.domain.payment import NewPayment, Payment
+from bakong_service.domain.payment import NewPayment, Payment, PaymentStatus
 from bakong_service.operations import payments as operations
 from bakong_service.operations import presenting
 from bakong_service.storage import payments
-from bakong_service.web import answers, bodies
+from bakong_service.web import answers, bodies, paging
 from bakong_service.web.auth import caller
 from bakong_service.web.idempotency import Answer, idempotent
 from bakong_service.web.problems import invalid
@@ -26,6 +27,8 @@ from bakong_service.web.service import Service, of
 
 UserId = Annotated[str, Meta(min_length=1, max_length=64)]
 Word = Annotated[str, Meta(max_length=500)]
+
+_LONGEST_WAIT = 25  # seconds: below what proxies cut off
 
 
 @frozen(kw_only=True)
@@ -93,10 +96,64 @@ async def create(request: Request) -> Response:
     return await idempotent(request, operation, required=True)
 
 
+@frozen(kw_only=True)
+class PaymentFilters:
+    """Payments of a user, of a status, made within a time; or the one with an MD5 or a bill number."""
+
+    user_id: UserId | None = None
+    status: PaymentStatus | None = None
+    created_from: Annotated[datetime, Meta(tz=True)] | None = None
+    created_until: Annotated[datetime, Meta(tz=True)] | None = None  # exclusive
+    md5: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")] | None = None
+    bill_number: Annotated[str, Meta(max_length=25)] | None = None
+
+
+async def index(request: Request) -> Response:
+    """Payments, newest first. The QR isn't in a list."""
+    page = paging.page_of(request)
+    wanted = bodies.query(request, PaymentFilters)
+    rows = await of(request).executor.read(
+        lambda connection: payments.page(
+            connection, limit=page.fetch, before=page.starting_after, after=page.ending_before, **asdict(wanted)
+        ),
+        many=True,
+    )
+    return paging.answer(request, page, rows, position=lambda payment: payment.id, shape=presenting.payment)
+
+
 async def read(request: Request) -> Response:
-    """One payment, from the database alone."""
+    """One payment, from the database alone.
+
+    `?wait=25` waits so many seconds for news: with `If-None-Match` until the version is another one, else until it
+    isn't pending any more. 304 where the version is still the caller's.
+    """
     service = of(request)
-    return answers.json(shown(service, await find(request)))
+    seconds, known = _wait(request), request.headers.get("if-none-match")
+    payment = await find(request)
+    if seconds:
+        payment = await service.changes.until(
+            payment.reference,
+            lambda: find(request),
+            lambda seen: etag(seen) != known if known else seen.status is not PaymentStatus.PENDING,
+            seconds=seconds,
+            stopping=service.stopping,
+        )
+    headers = {"ETag": etag(payment)}
+    if known == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    return answers.json(shown(service, payment), headers=headers)
+
+
+def etag(payment: Payment) -> str:
+    """A payment's version as an entity tag; weak, for `next_check_at` moves within one."""
+    return f'W/"{payment.version}"'
+
+
+def _wait(request: Request) -> int:
+    text = request.query_params.get("wait", "0")
+    if not (text.isascii() and text.isdigit() and int(text[:3]) <= _LONGEST_WAIT):
+        raise invalid(Fault("?wait", "invalid_value", f"whole seconds from 0 to {_LONGEST_WAIT}"))
+    return int(text)
 
 
 async def picture_png(request: Request) -> Response:

@@ -30,6 +30,7 @@ class Route:
     query: type[Any] | None = None  # the attrs class of its filters
     answer: str | None = None  # the schema of its answer, by name; "list of payment" for a page of them
     status: int = 200  # of a success
+    test_only: bool = False  # there in test mode alone
 
     def for_starlette(self) -> StarletteRoute:
         """The entry as Starlette takes it: authenticates, checks the scope, and answers whatever is raised."""

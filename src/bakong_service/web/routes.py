@@ -2,7 +2,20 @@
 
 # ruff: noqa: E501 - a table: one route a line
 
-from bakong_service.web import deliveries, endpoints, events, health, payments, plans, subscriptions
+from bakong_service.web import (
+    audit,
+    deliveries,
+    endpoints,
+    events,
+    health,
+    keys,
+    payment_actions,
+    payment_records,
+    payments,
+    plans,
+    subscriptions,
+    test_mode,
+)
 from bakong_service.web.route import Route
 
 # fmt: off
@@ -11,6 +24,12 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/payments", payments.create, "payments:write", "Make a payment", body=payments.NewPaymentBody, answer="payment", status=201),
     Route("GET",  "/v1/payments/{reference}/qr.png", payments.picture_png, "payments:read", "The QR as a PNG", answer="image/png"),
     Route("GET",  "/v1/payments/{reference}/qr.svg", payments.picture_svg, "payments:read", "The QR as an SVG", answer="image/svg+xml"),
+    Route("GET",  "/v1/payments", payments.index, "payments:read", "List payments", query=payments.PaymentFilters, answer="list of payment"),
+    Route("POST", "/v1/payments/{reference}/check", payment_actions.check, "payments:write", "Hint that it may be paid", body=payment_actions.NoBody, answer="payment", status=202),
+    Route("POST", "/v1/payments/{reference}/cancel", payment_actions.cancel, "payments:write", "Cancel a payment", body=payment_actions.CancelBody, answer="payment"),
+    Route("GET",  "/v1/payments/{reference}/history", payment_records.history, "payments:read", "Every change of a payment", answer="list of change"),
+    Route("GET",  "/v1/payments/{reference}/receipts", payment_records.sightings, "payments:read", "The money that was seen for it", answer="list of receipt"),
+    Route("POST", "/v1/payments/checks", payment_actions.checks, "payments:write", "Look many up by MD5, with a hint each", body=payment_actions.ChecksBody, answer="checks"),
     Route("GET",  "/v1/plans", plans.index, "subscriptions:read", "List plans", answer="list of plan"),
     Route("POST", "/v1/plans", plans.offer, "admin", "Sell a plan, or at another price", body=plans.NewPlanBody, answer="plan", status=201),
     Route("GET",  "/v1/users/{user_id}/subscription", subscriptions.of_user, "subscriptions:read", "Is a user entitled, and until when", answer="subscription"),
@@ -36,6 +55,13 @@ ROUTES: tuple[Route, ...] = (
     Route("GET",  "/v1/deliveries", deliveries.index, "webhooks", "List deliveries", query=deliveries.DeliveryFilters, answer="list of delivery"),
     Route("GET",  "/v1/deliveries/{reference}", deliveries.read, "webhooks", "Read a delivery with its attempts", answer="delivery with attempts"),
     Route("POST", "/v1/deliveries/{reference}/retry", deliveries.retry, "webhooks", "Try a delivery now", answer="delivery", status=202),
+    Route("GET",  "/v1/keys", keys.index, "admin", "List API keys", answer="list of key"),
+    Route("POST", "/v1/keys", keys.create, "admin", "Make an API key", body=keys.NewKeyBody, answer="key with text", status=201),
+    Route("POST", "/v1/keys/{key_id}/rotate", keys.rotate, "admin", "A new key beside an old one", body=keys.RotationBody, answer="key with text", status=201),
+    Route("POST", "/v1/keys/{key_id}/revoke", keys.revoke, "admin", "End an API key at once", body=payment_actions.NoBody, answer="key"),
+    Route("GET",  "/v1/audit", audit.index, "admin", "Read the audit log", query=audit.AuditFilters, answer="list of audit_entry"),
+    Route("POST", "/v1/test/clock/advance", test_mode.advance, "operator", "Move the test clock on", body=test_mode.AdvanceBody, answer="test_clock", test_only=True),
+    Route("POST", "/v1/test/pay", test_mode.pay, "operator", "Pay through the simulator", body=test_mode.PayBody, answer="simulated_payment", test_only=True),
     Route("GET",  "/health/live", health.live, None, "Is the process alive", answer="health"),
     Route("GET",  "/health/ready", health.ready, None, "Is the service ready", answer="health"),
 )

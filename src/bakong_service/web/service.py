@@ -9,6 +9,7 @@ from bakong_service.clock import Clock
 from bakong_service.operations.business import Business
 from bakong_service.settings import Settings
 from bakong_service.storage.executor import Executor
+from bakong_service.web.changes import Changes
 from bakong_service.web.limiter import Limiter
 
 
@@ -20,6 +21,7 @@ class Service:
     business: Business
     clock: Clock
     settings: Settings
+    changes: Changes
     limiter: Limiter = Factory(Limiter)
     stopping: asyncio.Event = Factory(asyncio.Event)  # set when the process is asked to stop: whoever waits, ends
 

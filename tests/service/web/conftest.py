@@ -11,6 +11,7 @@ from bakong_service.operations import plans
 from bakong_service.settings import Settings
 from bakong_service.storage.executor import Executor
 from bakong_service.web.application import application
+from bakong_service.web.changes import Changes
 from bakong_service.web.service import Service
 
 ENVIRONMENT = {
@@ -54,7 +55,13 @@ async def service_of(executor: Executor) -> ServiceOf:
 
     def make(**changes: str) -> Service:
         settings = Settings.from_environment({**ENVIRONMENT, **changes})
-        return Service(executor=executor, business=business_of(settings), clock=clock, settings=settings)
+        return Service(
+            executor=executor,
+            business=business_of(settings),
+            clock=clock,
+            settings=settings,
+            changes=Changes(executor),
+        )
 
     return make
 
