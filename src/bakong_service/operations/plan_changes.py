@@ -130,7 +130,7 @@ def _downgrade_now(
     paid = periods.from_number(connection, subscription.id, subscription.period_number)
     earned = proration.downgrade_credit(proration.ahead(paid, now), plan)
     facts = {
-        "credit": str(earned),
+        "earned": str(earned),
         "currency": earned.currency,
         "from_plan": subscription.plan.code,
         "to_plan": plan.code,
