@@ -115,8 +115,8 @@ class BakongError(Exception):
         self.retry_at = retry_at
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Exception's own calls the class with the message alone, and ours ask for more: without this no error could come
-        # back from a worker process.
+        # Exception's own calls the class with the message alone, and ours ask for more: without this no error could
+        # come back from a worker process.
         return _rebuilt, (type(self), self.args, self.__dict__)
 
 

@@ -270,7 +270,10 @@ LET_PASS = [
     pytest.param(seal(STATIC + tlv("40", "abaP2P") + tlv("55", "01") + "8000"), id="data objects of others"),
     pytest.param(seal(STATIC + tlv("62", tlv("68", "not nested") + tlv("01", "x"))), id="PayWay's 62.68 as text"),
     pytest.param(seal(STATIC + tlv("62", tlv("05", "") + tlv("01", "x"))), id="an empty data object of others"),
-    pytest.param(seal(STATIC.replace(tlv("59", "Sokha Coffee"), tlv("59", "ហាងកាហ្វេ\u200b១"))), id="Khmer with a zero width space"),
+    pytest.param(
+        seal(STATIC.replace(tlv("59", "Sokha Coffee"), tlv("59", "ហាងកាហ្វេ\u200b១"))),
+        id="Khmer with a zero width space",
+    ),
     pytest.param(seal(STATIC.replace("12Sokha Coffee", "04Café")), id="an accent"),
     pytest.param(seal(dollars("50000.0").replace(DOLLARS, RIEL)), id="riel with a zero behind the point"),
     pytest.param(seal(dollars("002.5")), id="zeros before the amount"),

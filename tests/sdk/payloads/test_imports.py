@@ -1,0 +1,99 @@
+"""What `import bakong_khqr` costs, and what the type checker sees from outside."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+HEAVY = {"httpx", "PIL", "qrcode", "asyncio", "anyio", "starlette", "uvicorn", "cyclopts", "rich", "ssl", "socket"}
+
+SAMPLE = '''\
+"""The public interface, used as a stranger would."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import assert_type
+
+from bakong_khqr import KHQR, Currency, ErrorCode, Inspection, InvalidKHQR, Verification, emv, inspect, verify
+
+khqr = KHQR.individual(
+    bakong_account_id="sokha@aclb",
+    merchant_name="Sokha Coffee",
+    currency="USD",
+    amount=Decimal("2.50"),
+    expires_in=timedelta(minutes=10),
+)
+assert_type(khqr, KHQR)
+assert_type(khqr.payload, str)
+assert_type(khqr.md5, str)
+assert_type(khqr.amount, Decimal | None)
+assert_type(khqr.currency, Currency)
+assert_type(khqr.created_at, datetime | None)
+assert_type(khqr.bill_number, str | None)
+assert_type(khqr.is_static, bool)
+assert_type(khqr.is_expired(datetime.now(UTC)), bool)
+assert_type(khqr.data_objects, tuple[emv.DataObject, ...])
+assert_type(khqr.to_png("qr.png"), bytes)
+assert_type(khqr.to_svg(), str)
+assert_type(khqr.to_terminal(), str)
+assert_type(khqr.to_data_uri("svg"), str)
+assert_type(khqr.to_card(), bytes)
+assert_type(khqr.to_card(format="svg"), str)
+assert_type(KHQR.decode(khqr.payload), KHQR)
+merchant = KHQR.merchant(bakong_account_id="a@b", merchant_name="x", merchant_id="1", acquiring_bank="B", currency=840)
+assert_type(merchant, KHQR)
+assert_type(verify(khqr.payload), Verification)
+assert_type(verify(khqr.payload).problems, tuple[InvalidKHQR, ...])
+assert_type(verify(khqr.payload).error_code, ErrorCode | None)
+assert_type(inspect(khqr.payload), Inspection)
+assert_type(emv.parse(khqr.payload), tuple[emv.DataObject, ...])
+assert_type(emv.build(emv.parse(khqr.payload)), str)
+assert_type(emv.crc16("6304"), str)
+'''
+
+MISTAKES = """\
+from bakong_khqr import KHQR
+
+KHQR.individual(bakong_account_id="a@b", merchant_name="x", amount=2.5)
+KHQR.individual("a@b", "x")
+KHQR.individual(bakong_account_id="a@b")
+KHQR.decode(b"000201")
+KHQR.decode("000201").payload = ""
+"""
+
+
+def mypy(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
+    (folder / "sample.py").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--config-file=", "sample.py"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_the_root_is_light() -> None:
+    # What was there before is Python's own, and that of whoever measures the coverage of this process.
+    command = "import sys; before = set(sys.modules); import bakong_khqr; print(*sys.modules.keys() - before)"
+    loaded = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout.split()
+    assert "bakong_khqr.khqr" in loaded
+    assert HEAVY & {name.partition(".")[0] for name in loaded} == set()
+
+
+def test_a_code_is_made_read_and_checked_without_anything_heavy() -> None:
+    command = """
+import sys
+from bakong_khqr import KHQR, verify, inspect
+khqr = KHQR.individual(bakong_account_id="a@b", merchant_name="x")
+str(inspect(KHQR.decode(khqr.payload).payload))
+print(bool(verify(khqr.payload)), "PIL" in sys.modules)
+khqr.to_png()
+print("PIL" in sys.modules)
+"""
+    found = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout.split()
+    assert found == ["True", "False", "True"]
+
+
+def test_the_public_interface_is_typed_for_a_strict_checker(tmp_path: Path) -> None:
+    checked = mypy(tmp_path, SAMPLE)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_checker_finds_the_mistakes_that_the_library_refuses(tmp_path: Path) -> None:
+    lines = [line.split(":")[1] for line in mypy(tmp_path, MISTAKES).stdout.splitlines() if ": error:" in line]
+    assert set(lines) == {"3", "4", "5", "6", "7"}
