@@ -81,7 +81,8 @@ def release(connection: Connection, claimed: Iterable[Claimed]) -> None:
 
 def release_all(connection: Connection) -> None:
     """Give back everything: for the one process of a SQLite file, whose predecessor may have died with its leases."""
-    connection.execute(update(payments).where(payments.c.lease_until > 0).values(lease_until=0))
+    held = update(payments).where(payments.c.next_check_at.is_not(None), payments.c.lease_until > 0)
+    connection.execute(held.values(lease_until=0))
 
 
 def next_due(connection: Connection) -> datetime | None:

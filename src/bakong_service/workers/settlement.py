@@ -33,9 +33,13 @@ class Settlement:
         self._executor = executor
         self._business = business
         self._clock = clock
+        self._begun = False
 
     async def step(self, now: datetime) -> datetime | None:
         """Look at all that is due, several calls at a time; when to come again."""
+        if not self._begun and self._executor.dialect == "sqlite":
+            await self._executor.run(claims.release_all)
+        self._begun = True
         due = await self._executor.read(claims.next_due)
         if due is None or due > now:
             return min(due or now + _LOOK_AGAIN, now + _LOOK_AGAIN)
