@@ -11,13 +11,17 @@ from io import BytesIO
 from pathlib import Path
 
 import attrs
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 Artwork = str | os.PathLike[str] | bytes
 """A PNG picture: the path of the file, or its bytes."""
 
 LARGEST_SIDE = 4096
 """Pixels. Far more than a card can show, and little enough to unpack in memory (64 MB)."""
+
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @attrs.frozen
@@ -51,13 +55,16 @@ def read(artwork: Artwork, *, field: str) -> Picture:
         png = Path(artwork).read_bytes()
     else:
         raise TypeError(f"{field}: expected the path or the bytes of a PNG, got {type(artwork).__name__}")
+    if not png.startswith(SIGNATURE):
+        raise ValueError(f"{field}: this is not a PNG picture ({len(png)} bytes)")
     try:
-        with Image.open(BytesIO(png), formats=["PNG"]) as opened:
-            width, height = opened.size
-            if max(width, height) > LARGEST_SIDE:
-                raise ValueError(f"{field}: the picture is {width} x {height} pixels; a side may have {LARGEST_SIDE}")
-            return Picture(png, opened.convert("RGBA"))
-    except UnidentifiedImageError as error:
-        raise ValueError(f"{field}: this is not a PNG picture ({len(png)} bytes)") from error
-    except (OSError, SyntaxError) as error:  # how Pillow reports a damaged PNG
+        opened = PngImageFile(BytesIO(png))  # reads the size, and no pixels yet
+        too_large = max(opened.size) > LARGEST_SIDE
+        image = None if too_large else opened.convert("RGBA")
+    except (OSError, SyntaxError, ValueError) as error:  # all three are Pillow's words for it
         raise ValueError(f"{field}: the PNG picture is damaged: {error}") from error
+    if image is None:
+        raise ValueError(
+            f"{field}: the picture is {opened.width} x {opened.height} pixels; a side may have {LARGEST_SIDE}"
+        )
+    return Picture(png, image)

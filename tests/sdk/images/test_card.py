@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from xml.etree import ElementTree as ET
 
@@ -174,6 +175,15 @@ def test_khmer_needs_nothing_of_the_system(payload, monkeypatch):
     monkeypatch.setattr(features, "check", lambda _: False)
     monkeypatch.setattr("PIL.ImageFont.core", None)
     assert images.card_png(payload, **KHMER) == with_it
+
+
+def test_cards_drawn_by_many_threads_at_once_are_all_right(payload):
+    expected = images.card_png(payload, **KHMER), images.card_svg(payload, **KHMER)
+    with ThreadPoolExecutor(8) as threads:
+        drawn = list(
+            threads.map(lambda _: (images.card_png(payload, **KHMER), images.card_svg(payload, **KHMER)), range(40))
+        )
+    assert drawn == [expected] * 40
 
 
 def test_a_callers_font_brings_the_letters_that_ours_lack(payload, monkeypatch):

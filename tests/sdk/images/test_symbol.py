@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import math
+import random
+import zlib
 from io import BytesIO
 from itertools import groupby
 from xml.etree import ElementTree as ET
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from bakong_khqr import images
-from bakong_khqr.images.artwork import LARGEST_SIDE
+from bakong_khqr.images.artwork import LARGEST_SIDE, read
 from bakong_khqr.images.icon import icon_box
 from bakong_khqr.images.modules import modules
 
@@ -146,10 +148,45 @@ def huge():
     return file.getvalue()
 
 
-def damaged():
+def noise():
     file = BytesIO()
     Image.effect_noise((64, 64), 100).save(file, "PNG")
-    return file.getvalue()[:300]
+    return file.getvalue()
+
+
+def with_true_checksums(png):
+    """Mend the checksum of each chunk, so that damage gets past it."""
+    mended, at = png[:8], 8
+    while at + 12 <= len(png):
+        end = at + 8 + int.from_bytes(png[at : at + 4], "big")
+        mended += png[at:end] + zlib.crc32(png[at + 4 : end]).to_bytes(4, "big")
+        at = end + 4
+    return mended
+
+
+def bomb():
+    """A few bytes that claim to be 65,535 by 65,535 pixels."""
+    png = noise()
+    return with_true_checksums(png[:16] + b"\0\0\xff\xff" * 2 + png[24:])
+
+
+@pytest.mark.filterwarnings("ignore:Invalid APNG")
+def test_a_garbled_png_is_a_value_error_and_nothing_else():
+    dice = random.Random(1)
+    source = noise()
+    outcomes = {"drawn": 0, "refused": 0}
+    for _ in range(2_000):
+        garbled = bytearray(source)
+        for _ in range(dice.randrange(1, 4)):  # more often in the head than in the pixels
+            garbled[dice.randrange(8, len(garbled) if dice.random() < 0.5 else 60)] = dice.randrange(256)
+        png = bytes(garbled) if dice.random() < 0.7 else bytes(garbled[: dice.randrange(8, len(source))])
+        try:
+            read(with_true_checksums(png) if dice.random() < 0.8 else png, field="icon")
+        except ValueError:
+            outcomes["refused"] += 1
+        else:
+            outcomes["drawn"] += 1
+    assert min(outcomes.values()) > 20, outcomes
 
 
 @pytest.mark.parametrize("draw", [images.png, images.svg])
@@ -172,7 +209,8 @@ def damaged():
         ({"icon": b""}, ValueError, "icon: this is not a PNG picture (0 bytes)"),
         ({"icon": jpeg()}, ValueError, "icon: this is not a PNG picture"),
         ({"icon": huge()}, ValueError, "icon: the picture is 4097 x 1 pixels"),
-        ({"icon": damaged()}, ValueError, "icon: the PNG picture is damaged"),
+        ({"icon": bomb()}, ValueError, "icon: the picture is 65535 x 65535 pixels"),
+        ({"icon": noise()[:300]}, ValueError, "icon: the PNG picture is damaged"),
         ({"icon": "no/such/file.png"}, FileNotFoundError, "file.png"),
     ],
 )
