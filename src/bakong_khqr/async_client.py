@@ -324,11 +324,12 @@ class AsyncBakongClient:
         outcomes: dict[str, Outcome] = {}
         for call in in_lists(keys, endpoint):
             try:
-                outcomes.update(await self.send(call))
+                answers = await self.send(call)
             except BakongError as error:
                 if not outcomes:
                     raise
                 return unanswered(keys, outcomes, error)
+            outcomes.update(answers)
         return outcomes
 
     async def _singly(self, keys: Sequence[str]) -> dict[str, Outcome]:

@@ -322,11 +322,12 @@ class BakongClient:
         outcomes: dict[str, Outcome] = {}
         for call in in_lists(keys, endpoint):
             try:
-                outcomes.update(self.send(call))
+                answers = self.send(call)
             except BakongError as error:
                 if not outcomes:
                     raise
                 return unanswered(keys, outcomes, error)
+            outcomes.update(answers)
         return outcomes
 
     def _singly(self, keys: Sequence[str]) -> dict[str, Outcome]:

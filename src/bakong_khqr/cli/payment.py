@@ -1,0 +1,152 @@
+"""`khqr check` and `khqr watch`: was it paid, and tell me when it is."""
+
+import json as json_module
+import logging
+import re
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from bakong_khqr.api import Difference, Transaction
+from bakong_khqr.cli.bakong import BY_ENVIRONMENT, NO, YES, Asking, failed, transaction_dict, transaction_lines
+from bakong_khqr.cli.language import Language, spoken
+from bakong_khqr.cli.payload_text import Payload, payload_text
+from bakong_khqr.errors import BakongError, PaymentExpired, PaymentMismatch
+from bakong_khqr.khqr import KHQR
+from bakong_khqr.polling import GROWING, SPARING
+
+_MD5 = re.compile(r"[0-9a-fA-F]{32}\Z")
+
+_SAID = {
+    "paid": ("PAID, and it is the payment that the code asks for", "បានបង់ហើយ ហើយត្រូវនឹងការទូទាត់ដែលកូដស្នើសុំ"),
+    "found": ("FOUND, under this MD5. Compare it with your order", "រកឃើញតាម MD5 នេះ។ សូមផ្ទៀងផ្ទាត់ជាមួយការបញ្ជាទិញ"),
+    "mismatch": ("NOT THIS PAYMENT: money came, but it differs", "មិនមែនការទូទាត់នេះទេ៖ មានប្រាក់ចូល ប៉ុន្តែខុសគ្នា"),
+    "not_found": ("NOT FOUND (yet)", "រកមិនឃើញ (នៅឡើយ)"),
+    "expired": ("NOT PAID: not found after the code's expiry", "មិនបានបង់៖ រកមិនឃើញក្រោយពេលកូដផុតកំណត់"),
+    "waiting": ("waiting for", "កំពុងរង់ចាំ"),
+    "press": ("press Enter when you have paid, to ask at once", "ចុច Enter ពេលបង់រួច ដើម្បីសួរភ្លាមៗ"),
+}  # fmt: skip
+
+
+def check(
+    md5_or_payload: Payload, /, *, asking: Asking = BY_ENVIRONMENT, language: Language = None, json: bool = False
+) -> int:
+    """Ask Bakong once whether a code was paid.
+
+    With a payload the payment is compared with it: account, currency, amount and time. With an MD5 alone it can only be
+    found. The token comes from `BAKONG_TOKEN` or `--token-file`. Costs one call of the token's daily quota.
+
+    Exit code 0 when it is paid (found, for an MD5), 1 when it isn't found or another payment came, 2 for options that
+    can't be used, 3 when the answer isn't known: that is never "not paid".
+
+    Parameters
+    ----------
+    md5_or_payload
+        The MD5 of a payload in 32 hexadecimal digits, or the payload; `-` reads it from standard input.
+    json
+        Print one JSON object: `state` (`paid`, `found`, `mismatch`, `not_found` or `unknown`), `transaction`,
+        `differences`.
+    """
+    tongue = spoken(language)
+    try:
+        text = payload_text(md5_or_payload)
+        khqr = None if _MD5.match(text) else KHQR.decode(text)
+        with asking.client() as bakong:
+            transaction = bakong.transaction_by_md5(text if khqr is None else khqr.md5)
+    except (BakongError, OSError) as error:
+        return failed("check", error, tongue, json=json)
+    if transaction is None:
+        return _tell("not_found", tongue, json=json)
+    if khqr is None:
+        return _tell("found", tongue, transaction, json=json)
+    verdict = transaction.matches(khqr)
+    return _tell("paid" if verdict else "mismatch", tongue, transaction, verdict.differences, json=json)
+
+
+def watch(
+    payload: Payload,
+    /,
+    *,
+    asking: Asking = BY_ENVIRONMENT,
+    sparing: Annotated[bool, Parameter(negative="")] = False,
+    language: Language = None,
+    json: bool = False,
+) -> int:
+    """Wait until a code is paid, or its time is over.
+
+    Asks more and more slowly until the code's expiry, and a last time two minutes after it. Press Enter to ask at once.
+    Outages are waited out; what happens meanwhile is told on standard error.
+
+    Exit code 0 when it was paid, 1 when nothing came or another payment did, 2 for options that can't be used, 3 when
+    Bakong's last answer isn't known: that is never "not paid".
+
+    Parameters
+    ----------
+    payload
+        The payload of a dynamic code; `-` reads it from standard input.
+    sparing
+        Ask twice at most, for a token with 100 calls a day; Enter still asks at once.
+    json
+        Print one JSON object: `state` (`paid`, `mismatch`, `expired`, `unknown`), `transaction`, `differences`.
+    """
+    tongue = spoken(language)
+    from_stdin = payload == "-"
+    try:
+        khqr = KHQR.decode(payload_text(payload))
+        _tell_progress()
+        hint = threading.Event()
+        print(f"{_said('waiting', tongue)} {khqr!r}", file=sys.stderr)
+        if not from_stdin and sys.stdin.isatty():
+            print(_said("press", tongue), file=sys.stderr)
+            threading.Thread(target=_listen, args=(hint,), daemon=True).start()
+        with asking.client() as bakong:
+            transaction = bakong.wait_for_payment(khqr, schedule=SPARING if sparing else GROWING, hint=hint)
+    except PaymentMismatch as error:
+        return _tell("mismatch", tongue, error.transaction, error.differences, json=json)
+    except PaymentExpired:
+        return _tell("expired", tongue, json=json)
+    except (BakongError, OSError) as error:
+        return failed("watch", error, tongue, json=json)
+    return _tell("paid", tongue, transaction, json=json)
+
+
+def _listen(hint: threading.Event) -> None:
+    for _ in sys.stdin:
+        hint.set()
+
+
+def _tell_progress() -> None:
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(message)s")
+    logging.getLogger("bakong_khqr").setLevel(logging.INFO)
+
+
+def _tell(
+    state: str,
+    language: Literal["en", "km"],
+    transaction: Transaction | None = None,
+    differences: Sequence[object] = (),
+    *,
+    json: bool,
+) -> int:
+    if json:
+        members: dict[str, Any] = {"state": state}
+        if transaction is not None:
+            members["transaction"] = transaction_dict(transaction)
+        if differences:
+            members["differences"] = [
+                {"field": each.field, "expected": str(each.expected), "actual": str(each.actual)}
+                for each in differences
+                if isinstance(each, Difference)
+            ]
+        print(json_module.dumps(members))
+    else:
+        lines = [_said(state, language), *map(str, differences)]
+        print("\n".join(lines + (transaction_lines(transaction, language) if transaction else [])))
+    return YES if state in {"paid", "found"} else NO
+
+
+def _said(what: str, language: Literal["en", "km"]) -> str:
+    return _SAID[what][language == "km"]

@@ -1,0 +1,9 @@
+"""Why Bakong doesn't answer: token, clock, address, TLS, user agent, country, firewall, quota, closed list.
+
+`examination.py` asks and yields findings; `findings.py` says each of them, with what to do, in English and Khmer.
+"""
+
+from bakong_khqr.doctor.examination import examine
+from bakong_khqr.doctor.findings import Finding, Verdict
+
+__all__ = ["Finding", "Verdict", "examine"]
