@@ -10,10 +10,18 @@ import attrs
 _write_text = json.encoder.encode_basestring
 
 
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} isn't JSON")
+
+
+# Made once: `json.loads` makes one a call where it is told how to read fractions.
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)
+
+
 def read_json(text: bytes) -> Any:
     """Read JSON, every fraction as a `Decimal`. `ValueError` for anything else, `NaN` and too deep nesting included."""
     try:
-        return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+        return _DECODER.decode(text.decode("utf-8"))
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
@@ -22,9 +30,11 @@ def write_json(value: Any) -> str:
     """Write JSON, a `Decimal` as the number it is: `1`, `2.5`. The standard encoder can't without a float."""
     if isinstance(value, str):
         return _write_text(value)
+    if value is None:
+        return "null"
     if isinstance(value, Decimal):
         return write_number(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return "{" + ",".join([f"{_write_text(key)}:{write_json(member)}" for key, member in value.items()]) + "}"
     if isinstance(value, list | tuple):
         return "[" + ",".join([write_json(item) for item in value]) + "]"
@@ -35,10 +45,6 @@ def write_number(value: Decimal) -> str:
     """The shortest plain form of a number, every digit kept: `1`, `2.5`, `10000`."""
     text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} isn't JSON")
 
 
 @attrs.frozen(kw_only=True)

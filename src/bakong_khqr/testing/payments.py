@@ -52,7 +52,7 @@ class SimulatedPayment:
 
 
 class PaymentLedger:
-    """Every payment, found by any key Bakong is asked by. It grows with the payments; `clear` empties it."""
+    """Every payment, found by any key Bakong is asked by. It grows with them."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
@@ -72,11 +72,6 @@ class PaymentLedger:
     def latest(self, count: int) -> list[SimulatedPayment]:
         """The last payments, newest first."""
         return self._payments[: -count - 1 : -1]
-
-    def clear(self) -> None:
-        """Forget every payment."""
-        self._payments.clear()
-        self._by_key.clear()
 
     def __len__(self) -> int:
         return len(self._payments)

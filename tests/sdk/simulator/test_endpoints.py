@@ -177,6 +177,7 @@ def test_where_a_list_item_holds_its_transaction(bakong, check, payload, key):
         ("check_transaction_by_short_hash", {"hash": "0a1b2c3", "amount": 1, "currency": "USD"}),
         ("check_transaction_by_short_hash", {"hash": "0a1b2c3d", "amount": True, "currency": "USD"}),
         ("check_transaction_by_short_hash", {"hash": "0a1b2c3d", "amount": "much", "currency": "USD"}),
+        ("check_transaction_by_short_hash", {"hash": "0a1b2c3d", "amount": "sNaN", "currency": "USD"}),
         ("check_transaction_by_instruction_ref", {"instruction_ref": "x"}),
         ("check_transaction_by_external_ref", {}),
         ("check_transaction_by_md5_list", []),
