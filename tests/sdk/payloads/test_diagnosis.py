@@ -1,4 +1,4 @@
-"""`inspect` explains a payload to a person: every character, every problem and whose rule it is, what is worth knowing."""
+"""`inspect` explains a payload to a person: its characters, its problems and whose rules they break, what else to know."""
 
 import json
 from datetime import UTC, datetime, timedelta
