@@ -76,6 +76,7 @@ class Assignment:
     fence: int
     event: Event
     endpoint_id: int
+    endpoint: str  # we_…
     url: str
     secrets: tuple[str, ...] = field(repr=False)
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from bakong_service.domain.delivery import Answer, Assignment, DeliveryState, Verdict, is_given_up
+from bakong_service.domain.endpoint import EndpointState
 from bakong_service.operations.business import Business
 from bakong_service.operations.endpoints import disable, place_of
 from bakong_service.storage import audit, deliveries, endpoints, outbox
@@ -27,24 +28,23 @@ def claim(connection: Connection, business: Business, free: Mapping[int, int], *
     if not claims:
         return []
     events = outbox.by_ids(connection, [taken.event_id for taken in claims])
-    urls: dict[int, str] = {}
+    known = {endpoint.id: endpoint for endpoint in endpoints.every(connection)}
     secrets: dict[int, list[str]] = defaultdict(list)
-    for endpoint in endpoints.every(connection):
-        urls[endpoint.id] = endpoint.url
-        if endpoint.id in free:
-            for sealed in endpoints.secrets(connection, [endpoint.id], now=now):
-                secrets[endpoint.id].append(business.vault.open(sealed.blob, place_of(endpoint.reference)))
+    for sealed in endpoints.secrets(connection, free, now=now):
+        place = place_of(known[sealed.endpoint_id].reference)
+        secrets[sealed.endpoint_id].append(business.vault.open(sealed.blob, place))
     return [
         Assignment(
             delivery_id=taken.id,
             fence=taken.fence,
             event=events[taken.event_id],
             endpoint_id=taken.endpoint_id,
-            url=urls[taken.endpoint_id],
+            endpoint=known[taken.endpoint_id].reference,
+            url=known[taken.endpoint_id].url,
             secrets=tuple(secrets[taken.endpoint_id]),
         )
         for taken in claims
-        if taken.endpoint_id in urls
+        if taken.endpoint_id in secrets  # else it was deleted in this very moment
     ]
 
 
@@ -82,7 +82,12 @@ def record(
             action="webhook.failed",
             actor="system:webhooks",
             subject=delivery.reference,
-            details={"event": assignment.event.reference, "attempts": attempts, "status": answer.status},
+            details={
+                "event": assignment.event.reference,
+                "endpoint": assignment.endpoint,
+                "attempts": attempts,
+                "status": answer.status,
+            },
             now=now,
         )
         return _finish(connection, delivery, DeliveryState.FAILED, attempts, answer, now=now)
@@ -129,6 +134,8 @@ def _failed(connection: Connection, business: Business, endpoint_id: int, verdic
         return
     since, failures = endpoint.failing_since or now, endpoint.failures + 1
     endpoints.change(connection, endpoint_id, failing_since=since, failures=failures)
+    if endpoint.state is EndpointState.DISABLED:
+        return  # others were under way when it was
     if verdict is Verdict.GONE:
         disable(connection, business, endpoint, reason="gone", now=now)
     elif is_given_up(failing_since=since, failures=failures, now=now):

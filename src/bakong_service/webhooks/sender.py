@@ -29,9 +29,15 @@ class Sender:
     """Posts to endpoints and keeps connections for the next time. Close it with `aclose`."""
 
     def __init__(
-        self, policy: TargetPolicy, *, resolver: Resolver | None = None, tls: ssl.SSLContext | None = None
+        self,
+        policy: TargetPolicy,
+        *,
+        resolver: Resolver | None = None,
+        tls: ssl.SSLContext | None = None,
+        deadline_seconds: float = DEADLINE_SECONDS,
     ) -> None:
         self._policy = policy
+        self._deadline_seconds = deadline_seconds
         resolver = resolver or Resolver()
         # Every delivery has its own place already, so the pools set no limit: nobody waits for another's endpoint.
         self._pools = {
@@ -56,10 +62,10 @@ class Sender:
         reading = _Reading()
         try:
             target = Target.of(url, self._policy)
-            async with asyncio.timeout(DEADLINE_SECONDS):
+            async with asyncio.timeout(self._deadline_seconds):
                 await self._exchange(target, headers, body, reading)
         except TimeoutError:
-            reading.error = f"timeout: not done within {DEADLINE_SECONDS:.0f} s"
+            reading.error = f"timeout: not done within {self._deadline_seconds:g} s"
         except ValueError as error:
             reading.error = f"refused: {error}"
         except UnsafeAddress as error:

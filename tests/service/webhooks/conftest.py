@@ -8,6 +8,7 @@ from ipaddress import ip_network
 
 import pytest
 from attrs import Factory, define, evolve, field
+from sqlalchemy import Connection
 
 from bakong_service.clock import Clock
 from bakong_service.domain.delivery import DeliveryState
@@ -15,12 +16,12 @@ from bakong_service.domain.endpoint import Endpoint, NewEndpoint, TargetPolicy
 from bakong_service.domain.event import NewEvent
 from bakong_service.domain.identifiers import Identifiers
 from bakong_service.domain.policy import Shop, WebhookPolicy
+from bakong_service.operations import deliveries as delivery_operations
 from bakong_service.operations import endpoints
 from bakong_service.operations.business import Business
 from bakong_service.storage import deliveries, outbox
 from bakong_service.storage.executor import Executor
 from bakong_service.vault import Vault
-from bakong_service.webhooks.sender import Sender
 from bakong_service.workers.delivery import Deliverer
 from bakong_service.workers.dispatch import Dispatcher
 
@@ -68,7 +69,7 @@ class Receiver:
 
     requests: list[Request] = Factory(list)
     answers: list[Answerer] = Factory(list)
-    answer: Answerer = status(204)
+    answer: Answerer = Factory(lambda: status(204))
     url: str = ""
     connections: int = 0
     _server: asyncio.Server | None = None
@@ -97,10 +98,9 @@ class Receiver:
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-                headers = dict(line.lower().split(": ", 1) if ": " in line else (line, "") for line in head[1:] if line)
-                exact = {line.split(": ", 1)[0].lower(): line.split(": ", 1)[1] for line in head[1:] if ": " in line}
+                headers = {line.split(": ", 1)[0].lower(): line.split(": ", 1)[1] for line in head[1:] if ": " in line}
                 body = await reader.readexactly(int(headers["content-length"]))
-                request = Request(head[0].split(" ")[1], exact, body)
+                request = Request(head[0].split(" ")[1], headers, body)
                 self.requests.append(request)
                 await (self.answers.pop(0) if self.answers else self.answer)(request, writer)
                 await writer.drain()
@@ -109,6 +109,12 @@ class Receiver:
         finally:
             self._open.discard(writer)
             writer.close()
+
+
+@pytest.fixture
+def told() -> Callable[..., Answerer]:
+    """`told(503, "retry-after: 5", body=b"...")`: an answer for a receiver to give."""
+    return status
 
 
 @pytest.fixture
@@ -143,6 +149,7 @@ class Shopfront:
     clock: StoppedClock
     dispatcher: Dispatcher = field(init=False)
     deliverer: Deliverer = field(init=False)
+    started: datetime = START
 
     def __attrs_post_init__(self) -> None:
         self.restart()
@@ -151,11 +158,11 @@ class Shopfront:
         """Begin with new workers, as a new process would."""
         self.business = evolve(self.business, webhooks=evolve(self.business.webhooks, **policy))
         self.dispatcher = Dispatcher(self.executor, self.business, self.clock)
-        self.deliverer = Deliverer(
-            self.executor, self.business, self.clock, sender=Sender(self.business.webhooks.targets)
-        )
+        self.deliverer = Deliverer(self.executor, self.business, self.clock)
 
-    async def listen(self, url: str, *, secret: str | None = None, event_types: frozenset[str] = frozenset()) -> Endpoint:
+    async def listen(
+        self, url: str, *, secret: str | None = None, event_types: frozenset[str] = frozenset()
+    ) -> Endpoint:
         """A new endpoint."""
         endpoint, _ = await self.listen_with_secret(url, secret=secret, event_types=event_types)
         return endpoint
@@ -168,11 +175,32 @@ class Shopfront:
             lambda c: endpoints.create(c, self.business, request, actor="user", now=self.clock.now())
         )
 
-    async def happen(self, subject: str = "pay_1", kind: str = "payment.paid", **data: object) -> str:
-        """An event, committed and not yet dispatched."""
+    def another_worker(self) -> Deliverer:
+        """A deliverer as a second process has it."""
+        return Deliverer(self.executor, self.business, self.clock)
+
+    async def happen(
+        self,
+        subject: str = "pay_1",
+        kind: str = "payment.paid",
+        *,
+        and_then: Callable[[Connection], object] | None = None,
+        **data: object,
+    ) -> str:
+        """An event, committed and not yet dispatched; `and_then` runs in its transaction."""
         event = NewEvent(type=kind, subject=subject, previous_status="pending", data={"reference": subject, **data})
+
+        def operation(connection: Connection) -> str:
+            reference = outbox.append(connection, self.business.identifiers, event, now=self.clock.now())
+            if and_then is not None:
+                and_then(connection)
+            return reference
+
+        return await self.executor.run(operation)
+
+    async def forget_attempts(self) -> int:
         return await self.executor.run(
-            lambda c: outbox.append(c, self.business.identifiers, event, now=self.clock.now())
+            lambda c: delivery_operations.forget_attempts(c, self.business, now=self.clock.now())
         )
 
     async def dispatch(self) -> None:
@@ -181,7 +209,10 @@ class Shopfront:
     async def deliver(self) -> None:
         """Dispatch, and make every attempt that is due until none is."""
         await self.dispatch()
-        while await self.deliverer.step(self.clock.now()) <= self.clock.now():
+        busy = True
+        while busy:
+            due = await self.deliverer.step(self.clock.now())
+            busy = due <= self.clock.now() or bool(self.deliverer._under_way)
             await self.deliverer.ended()
 
     async def deliveries(self, **filters: object) -> list[deliveries.Delivery]:
