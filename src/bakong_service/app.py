@@ -26,6 +26,7 @@ from bakong_service.workers.delivery import Deliverer
 from bakong_service.workers.dispatch import Dispatcher
 from bakong_service.workers.loop import Loop
 from bakong_service.workers.renewal import Boundaries
+from bakong_service.workers.upkeep import ClockFollower, Forgetter
 from bakong_service.workers.watching import watcher
 
 log = structlog.get_logger(__name__)
@@ -107,6 +108,12 @@ async def working(loops: list[Loop]) -> AsyncIterator[None]:
                 task.cancel()
 
 
+def followers(service: Service) -> list[Loop]:
+    """What every process runs: in test mode, one that follows the test clock."""
+    follower = ClockFollower(service.executor, service.clock)
+    return [Loop("clock", follower.step, service.clock)] if service.settings.is_test else []
+
+
 def workers(service: Service) -> list[Loop]:
     """Every worker of the service."""
     parts = (service.executor, service.business, service.clock)
@@ -129,6 +136,7 @@ def workers(service: Service) -> list[Loop]:
             _woken(service, signals.CHECKS),
             close=http.aclose,
         ),
+        Loop("forgetting", Forgetter(service.executor).step, service.clock),
         Loop("boundaries", Boundaries(*parts).step, service.clock),
         Loop("dispatch", dispatcher.step, service.clock, _woken(service, signals.EVENTS)),
         Loop(

@@ -47,9 +47,19 @@ def attempt(main: Callable[[], Awaitable[T]]) -> T:
         return await main()
 
     try:
-        return asyncio.run(awaited())
+        with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+            return runner.run(awaited())
     except _PUT_RIGHT as error:
         fail(str(error))
+
+
+def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's, which Windows doesn't have."""
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
 
 
 def fail(message: str, *, code: int = 1) -> Never:

@@ -16,6 +16,7 @@ from bakong_service.settings import Settings
 from bakong_service.web.application import application
 from bakong_service.web.server import server
 from bakong_service.web.service import Service
+from bakong_service.web.test_mode import tell_simulator_the_time
 
 log = structlog.get_logger(__name__)
 
@@ -45,8 +46,10 @@ def work() -> None:
 
 async def _serve(settings: Settings, *, workers: bool) -> None:
     async with app.opened(settings) as service:
+        if settings.is_test:
+            await tell_simulator_the_time(service)
         http = server(application(service), host=settings.host, port=settings.port)
-        async with app.working(app.workers(service) if workers else []):
+        async with app.working(app.followers(service) + (app.workers(service) if workers else [])):
             with _stopping(service):
                 serving = asyncio.create_task(http.serve())
                 stopped = asyncio.create_task(service.stopping.wait())
@@ -58,7 +61,7 @@ async def _serve(settings: Settings, *, workers: bool) -> None:
 
 
 async def _work(settings: Settings) -> None:
-    async with app.opened(settings) as service, app.working(app.workers(service)):
+    async with app.opened(settings) as service, app.working(app.followers(service) + app.workers(service)):
         with _stopping(service):
             log.info("working")
             await service.stopping.wait()

@@ -77,6 +77,15 @@ async def pay(request: Request) -> Response:
     return answers.json({"object": "simulated_payment", "payment": payment.reference, "transaction": transaction})
 
 
+async def tell_simulator_the_time(service: Service) -> None:
+    """At start, give the simulator the offset that the database kept: it may have been started anew, too."""
+    if service.clock.offset:
+        try:
+            await simulator(service, "clock", {"offset_seconds": service.clock.offset.total_seconds()})
+        except Problem as problem:
+            log.warning("simulator_not_told_the_time", detail=problem.detail)
+
+
 async def simulator(service: Service, action: str, body: dict[str, Any]) -> Any:
     """Tell the simulator at BAKONG_BASE_URL to do something. Raises a 503 `Problem` where there is none, 422 where it
     refuses."""
