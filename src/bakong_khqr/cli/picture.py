@@ -14,14 +14,14 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from bakong_khqr import KHQR, InvalidKHQR
+from bakong_khqr.cli.payload_text import Payload, payload_text
+from bakong_khqr.diagnosis import problem_dict
 from bakong_khqr.whole_file import write_file
 
-PAYLOAD_WRONG = 1
-USAGE_WRONG = 2
+WRONG, UNUSABLE = 1, 2
 
 ImageFormat = Literal["png", "svg", "terminal"]
 CardFormat = Literal["png", "svg"]
-Payload = Annotated[str, Parameter(allow_leading_hyphen=True)]
 Out = Annotated[Path | None, Parameter(name=["--out", "-o"])]
 
 
@@ -64,11 +64,12 @@ def image(
         The icon's side as a share of the symbol's width, at most 0.20.
     json
         Print one JSON object (`format`, `path`, `data_uri`) instead; without `--out` the picture is in `data_uri`.
+        For a wrong payload it is `valid` and `problems`, as `khqr verify` prints them.
     """
     from bakong_khqr import images
 
     try:
-        khqr = KHQR.decode(_text(payload))
+        khqr = KHQR.decode(payload_text(payload))
         kind = _format(format, out, "terminal" if icon is None and not json else "png")
         if kind == "terminal":
             _refuse_in_terminal(icon=icon, json=json)
@@ -85,9 +86,9 @@ def image(
             )
         _deliver(picture, kind, out, json=json)
     except InvalidKHQR as error:
-        return _fail("image", error, PAYLOAD_WRONG)
+        return _refused("image", error, json=json)
     except (ValueError, OSError) as error:
-        return _fail("image", error, USAGE_WRONG)
+        return _unusable("image", error)
     return 0
 
 
@@ -126,26 +127,20 @@ def card(
         A further TrueType or OpenType font, for names that are neither Latin nor Khmer. May be given more than once.
     json
         Print one JSON object (`format`, `path`, `data_uri`) instead; without `--out` the picture is in `data_uri`.
+        For a wrong payload it is `valid` and `problems`, as `khqr verify` prints them.
     """
     try:
-        khqr = KHQR.decode(_text(payload))
+        khqr = KHQR.decode(payload_text(payload))
         if _format(format, out, "png") == "png":
             _deliver(khqr.to_card(width=width, logo=logo, icon=icon, fonts=font), "png", out, json=json)
         else:
             svg = khqr.to_card(format="svg", width=width, logo=logo, icon=icon, fonts=font)
             _deliver(svg, "svg", out, json=json)
     except InvalidKHQR as error:
-        return _fail("card", error, PAYLOAD_WRONG)
+        return _refused("card", error, json=json)
     except (ValueError, OSError) as error:
-        return _fail("card", error, USAGE_WRONG)
+        return _unusable("card", error)
     return 0
-
-
-def _text(payload: str) -> str:
-    """Return the payload, from standard input for `-`. A line's end belongs to the shell, not to the payload."""
-    if payload != "-":
-        return payload
-    return sys.stdin.buffer.read().decode("utf-8-sig", "surrogateescape").rstrip("\r\n")
 
 
 def _format(asked: str | None, out: Path | None, otherwise: str) -> str:
@@ -181,10 +176,16 @@ def _deliver(picture: bytes | str, kind: str, out: Path | None, *, json: bool) -
     elif kind == "png" and sys.stdout.isatty():
         raise ValueError("--out: a terminal can't show a PNG; name a file, or send standard output to one")
     else:
-        # Bytes, as a pipe on Windows would otherwise get them in a legacy code page.
         sys.stdout.buffer.write(content)
 
 
-def _fail(command: str, error: Exception, code: int) -> int:
+def _refused(command: str, error: InvalidKHQR, *, json: bool) -> int:
+    if json:
+        print(json_module.dumps({"valid": False, "problems": [problem_dict(error)]}))
     print(f"khqr {command}: {error}", file=sys.stderr)
-    return code
+    return WRONG
+
+
+def _unusable(command: str, error: Exception) -> int:
+    print(f"khqr {command}: {error}", file=sys.stderr)
+    return UNUSABLE

@@ -112,6 +112,14 @@ def test_input_that_is_not_text_is_a_wrong_payload():
 
 
 @pytest.mark.parametrize("command", ["image", "card"])
+def test_json_tells_what_is_wrong_with_a_payload(command):
+    done = khqr(command, "00020101", "--json")
+    answer = json.loads(done.stdout)
+    assert (done.returncode, answer["valid"]) == (1, False)
+    assert answer["problems"][0]["code"]
+
+
+@pytest.mark.parametrize("command", ["image", "card"])
 def test_help_tells_the_exit_codes_and_every_option(command):
     text = " ".join(khqr(command, "--help").stdout.decode().split())
     for words in (
