@@ -126,7 +126,8 @@ class Target:
             raise ValueError("it takes no #fragment: that is never sent")
         if address is None and not _HOST.fullmatch(host):
             raise ValueError("it takes a host name of letters, digits, points and hyphens")
-        port = port or (443 if parts.scheme == "https" else 80)
+        if port is None:
+            port = 443 if parts.scheme == "https" else 80
         if parts.scheme == "http" and not (policy.plain_http and policy.private_networks):
             raise ValueError("it takes https://; plain http:// only in test mode inside WEBHOOK_PRIVATE_NETWORKS")
         if port != 443 and not policy.private_networks:

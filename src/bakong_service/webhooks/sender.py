@@ -33,6 +33,7 @@ class Sender:
         policy: TargetPolicy,
         *,
         resolver: Resolver | None = None,
+        backend: httpcore.AsyncNetworkBackend | None = None,
         tls: ssl.SSLContext | None = None,
         deadline_seconds: float = DEADLINE_SECONDS,
     ) -> None:
@@ -46,7 +47,7 @@ class Sender:
                 max_connections=None,
                 max_keepalive_connections=_IDLE_CONNECTIONS,
                 keepalive_expiry=_IDLE_SECONDS,
-                network_backend=Guard(policy, scheme, resolver),
+                network_backend=Guard(policy, scheme, resolver, backend),
             )
             for scheme in ("https", "http")
         }
@@ -118,5 +119,6 @@ class _Reading:
         return self._read < READ_BYTES
 
     def text(self) -> str | None:
-        """What was kept, as text. PostgreSQL takes no NUL in a text."""
-        return self._kept.decode("utf-8", "replace").replace("\0", "\ufffd") or None
+        """What was kept, as text of as many bytes at most. PostgreSQL takes no NUL in a text."""
+        text = self._kept.decode("utf-8", "replace").replace("\0", "\ufffd")
+        return text.encode()[:KEPT_BYTES].decode("utf-8", "ignore") or None

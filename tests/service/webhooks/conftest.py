@@ -118,6 +118,12 @@ def told() -> Callable[..., Answerer]:
 
 
 @pytest.fixture
+def new_receiver() -> type[Receiver]:
+    """A receiver that the test starts and closes itself."""
+    return Receiver
+
+
+@pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
     receiver = Receiver()
     await receiver.start()
