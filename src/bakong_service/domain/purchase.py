@@ -12,7 +12,7 @@ from bakong_service.domain.subscription import Subscription
 
 @frozen(kw_only=True)
 class PlannedPurchase:
-    """What a payment for a plan is for. Its QR asks for the price less the credit that is set aside for it."""
+    """What a payment for a plan is for. Its QR asks for `price`: the plan's, less the credit that is set aside."""
 
     purpose: Purpose
     subscription_id: int | None  # None: a new subscription

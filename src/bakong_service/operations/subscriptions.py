@@ -35,7 +35,7 @@ def purpose_of(
     if live is None:
         charge = credit.split(connection, business, user_id, plan.price, Purpose.NEW, by_qr=True)
         return PlannedPurchase(
-            purpose=Purpose.NEW, subscription_id=None, price=plan.price, credit_reserved=charge.credit.minor
+            purpose=Purpose.NEW, subscription_id=None, price=charge.amount, credit_reserved=charge.credit.minor
         )
     _check_renews(live, plan)
     charge = credit.split(connection, business, user_id, plan.price, Purpose.RENEWAL)
@@ -43,7 +43,7 @@ def purpose_of(
         path = f"POST /v1/subscriptions/{live.reference}/renew"
         raise Conflict("credit_covers_it", f"the credit of {user_id} pays for this renewal: {path}, without a QR")
     return PlannedPurchase(
-        purpose=Purpose.RENEWAL, subscription_id=live.id, price=plan.price, credit_reserved=charge.credit.minor
+        purpose=Purpose.RENEWAL, subscription_id=live.id, price=charge.amount, credit_reserved=charge.credit.minor
     )
 
 
@@ -83,12 +83,12 @@ def apply_payment(
         return _upgrade(connection, business, live, payment, now)
     if live is not None and not _extends(live, payment):
         return _credit(connection, business, payment, now)
-    credit.keep(connection, business, payment, now=now)
     cause = Cause(reason="paid", actor=WATCHER, now=now, facts={"payment": payment.reference})
     plan, paid = _plan_of(connection, payment), _paid(payment)
     if live is not None:
         ahead = live.periods_ahead
         selling.extend(connection, business, live, plan=plan, paid=paid, payment_id=payment.id, cause=cause)
+        credit.keep(connection, business, payment, now=now)
         return Effect(EffectKind.EXTENDED if ahead else EffectKind.RENEWED, live.reference)
     renewal_seen_late = payment.purpose is Purpose.RENEWAL
     begun = selling.begin(
@@ -102,6 +102,7 @@ def apply_payment(
         happening=Happening.RENEWAL_PAID_LATE if renewal_seen_late else Happening.NEW_PAID,
         cause=cause,
     )
+    credit.keep(connection, business, payment, now=now)
     return Effect(EffectKind.ACTIVATED, begun.reference)
 
 
@@ -175,9 +176,9 @@ def _upgrade(
     quote = Quote(**(payment.quote or {}))
     cause = Cause(reason="paid", actor=WATCHER, now=now, facts={"payment": payment.reference, "quote": quote.as_json()})
     if quote.holds_for(live):
-        credit.keep(connection, business, payment, now=now)
         plan = _plan_of(connection, payment)
         selling.switch(connection, business, live, plan=plan, happening=Happening.UPGRADE_PAID, cause=cause)
+        credit.keep(connection, business, payment, now=now)
         return Effect(EffectKind.UPGRADED, live.reference)
     effect = _credit(connection, business, payment, now)
     record(connection, business, live, live, Happening.UPGRADE_OUTDATED, cause)

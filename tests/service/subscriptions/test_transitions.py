@@ -505,7 +505,8 @@ async def test_p5_every_change_has_its_line_of_history_with_reason_and_actor(des
     await desk.tick()
     lines = await desk.history(subscription)
     assert [line.version for line in lines] == [1, 2, 3, 4, 5]
-    assert [(line.old_status, line.new_status, line.reason, line.actor, line.metadata["transition"]) for line in lines] == [
+    told = [(line.old_status, line.new_status, line.reason, line.actor, line.metadata["transition"]) for line in lines]
+    assert told == [
         (None, "active", "paid", "system:watcher", "S1"),
         ("active", "active", "paid", "system:watcher", "S6"),
         ("active", "active", "downgrade_scheduled", "api:test", "S9"),
