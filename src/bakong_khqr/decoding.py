@@ -44,6 +44,7 @@ _REQUIRED = {
     "60": ("merchant_city", ErrorCode.MERCHANT_CITY_TAG_REQUIRED),
 }
 _TEMPLATES = {"29": INDIVIDUAL, "30": MERCHANT, "62": ADDITIONAL_DATA, "64": LANGUAGE}
+_ABSENT: dict[str, str] = {}
 _TOP_TEXTS = (UNION_PAY, MERCHANT_CATEGORY_CODE, MERCHANT_NAME, MERCHANT_CITY)
 _NAMES: dict[Path, str] = {one.path: one.name for one in _TOP_TEXTS} | {
     one.path: one.name for template in _TEMPLATES.values() for one in template.fields
@@ -128,34 +129,34 @@ def fields(reading: Reading) -> Fields:
     objects, members = reading.objects, reading.members
     kind: Kind = "individual" if "29" in objects else "merchant"
     account = members["29" if kind == "individual" else "30"]
-    additional_data, language = members["62"], members["64"]
+    additional_data, language = members.get("62", _ABSENT), members.get("64", _ABSENT)
     created_ms, expires_ms = reading.created_ms, reading.expires_ms
     assert reading.currency is not None  # a payload without a currency has a problem
-    return Fields(
-        payload=reading.payload,
-        kind=kind,
-        point_of_initiation_method=objects.get("01", STATIC),
-        bakong_account_id=account["00"],
-        account_information=account.get("01") if kind == "individual" else None,
-        merchant_id=account.get("01") if kind == "merchant" else None,
-        acquiring_bank=account.get("02"),
-        merchant_category_code=objects["52"],
-        currency=reading.currency,
-        amount=reading.amount or None,
-        merchant_name=objects["59"],
-        merchant_city=objects["60"],
-        bill_number=additional_data.get("01"),
-        mobile_number=additional_data.get("02"),
-        store_label=additional_data.get("03"),
-        terminal_label=additional_data.get("07"),
-        purpose_of_transaction=additional_data.get("08"),
-        language_preference=language.get("00"),
-        merchant_name_alternate_language=language.get("01"),
-        merchant_city_alternate_language=language.get("02"),
-        upi_account_information=objects.get("15"),
-        created_at=None if created_ms is None else to_datetime(created_ms),
-        expires_at=None if expires_ms is None else to_datetime(expires_ms),
-    )
+    return {
+        "payload": reading.payload,
+        "kind": kind,
+        "point_of_initiation_method": objects.get("01", STATIC),
+        "bakong_account_id": account["00"],
+        "account_information": account.get("01") if kind == "individual" else None,
+        "merchant_id": account.get("01") if kind == "merchant" else None,
+        "acquiring_bank": account.get("02"),
+        "merchant_category_code": objects["52"],
+        "currency": reading.currency,
+        "amount": reading.amount or None,
+        "merchant_name": objects["59"],
+        "merchant_city": objects["60"],
+        "bill_number": additional_data.get("01"),
+        "mobile_number": additional_data.get("02"),
+        "store_label": additional_data.get("03"),
+        "terminal_label": additional_data.get("07"),
+        "purpose_of_transaction": additional_data.get("08"),
+        "language_preference": language.get("00"),
+        "merchant_name_alternate_language": language.get("01"),
+        "merchant_city_alternate_language": language.get("02"),
+        "upi_account_information": objects.get("15"),
+        "created_at": None if created_ms is None else to_datetime(created_ms),
+        "expires_at": None if expires_ms is None else to_datetime(expires_ms),
+    }
 
 
 def _read_structure(reading: Reading) -> None:
@@ -178,7 +179,8 @@ def _read_structure(reading: Reading) -> None:
         message = f"the CRC (data object 63) stands at offset {at}; it must be the last data object"
         problems.append(InvalidKHQR(ErrorCode.CRC_NOT_LAST, message, field="crc", offset=at))
     for identifier in ("29", "30", "62", "64", "99"):
-        reading.members[identifier] = _read_template(reading, identifier) if identifier in objects else {}
+        if identifier in objects:
+            reading.members[identifier] = _read_template(reading, identifier, objects[identifier])
 
 
 def _checksum_fault(reading: Reading, last: str, refused_at: int | None) -> InvalidKHQR | None:
@@ -201,8 +203,7 @@ def _checksum_fault(reading: Reading, last: str, refused_at: int | None) -> Inva
     return None
 
 
-def _read_template(reading: Reading, identifier: str) -> dict[str, str]:
-    value = reading.objects[identifier]
+def _read_template(reading: Reading, identifier: str, value: str) -> dict[str, str]:
     pairs, stop = split(value)
     members = dict(pairs)
     if stop != len(value) or len(members) != len(pairs):

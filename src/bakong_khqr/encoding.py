@@ -65,31 +65,31 @@ def encode(kind: Kind, given: Mapping[str, Any]) -> Fields:
     )
     if refused_character(text) is not None:
         raise _refused_field(given)
-    return Fields(
-        payload=text + crc16(text),
-        kind=kind,
-        point_of_initiation_method=method,
-        bakong_account_id=given["bakong_account_id"],
-        account_information=given.get("account_information"),
-        merchant_id=given.get("merchant_id"),
-        acquiring_bank=given["acquiring_bank"],
-        merchant_category_code=given["merchant_category_code"],
-        currency=currency,
-        amount=None if amount is None else Decimal(amount),
-        merchant_name=given["merchant_name"],
-        merchant_city=given["merchant_city"],
-        bill_number=given["bill_number"],
-        mobile_number=given["mobile_number"],
-        store_label=given["store_label"],
-        terminal_label=given["terminal_label"],
-        purpose_of_transaction=given["purpose_of_transaction"],
-        language_preference=given["language_preference"],
-        merchant_name_alternate_language=given["merchant_name_alternate_language"],
-        merchant_city_alternate_language=given["merchant_city_alternate_language"],
-        upi_account_information=given["upi_account_information"],
-        created_at=created_at,
-        expires_at=expires_at,
-    )
+    return {
+        "payload": text + crc16(text),
+        "kind": kind,
+        "point_of_initiation_method": method,
+        "bakong_account_id": given["bakong_account_id"],
+        "account_information": given.get("account_information"),
+        "merchant_id": given.get("merchant_id"),
+        "acquiring_bank": given["acquiring_bank"],
+        "merchant_category_code": given["merchant_category_code"],
+        "currency": currency,
+        "amount": None if amount is None else Decimal(amount),
+        "merchant_name": given["merchant_name"],
+        "merchant_city": given["merchant_city"],
+        "bill_number": given["bill_number"],
+        "mobile_number": given["mobile_number"],
+        "store_label": given["store_label"],
+        "terminal_label": given["terminal_label"],
+        "purpose_of_transaction": given["purpose_of_transaction"],
+        "language_preference": given["language_preference"],
+        "merchant_name_alternate_language": given["merchant_name_alternate_language"],
+        "merchant_city_alternate_language": given["merchant_city_alternate_language"],
+        "upi_account_information": given["upi_account_information"],
+        "created_at": created_at,
+        "expires_at": expires_at,
+    }
 
 
 def _language(given: Mapping[str, Any]) -> str:

@@ -86,7 +86,9 @@ class Template:
         Raises `InvalidKHQR` when the fields together pass 99 characters, which two digits of length can't say: the
         official SDK writes three, and nobody can read that payload.
         """
-        text = "".join([field.write(given[field.name]) for field in self.fields])
+        text = "".join(
+            [one.write(value) for one in self.fields if (value := given[one.name]) is not None or one.required_code]
+        )
         if not text:
             return ""
         length = len(text)
@@ -99,7 +101,7 @@ class Template:
 
     def refused(self, objects: Mapping[str, str]) -> list[TextField]:
         """Return the fields whose value in `objects`, by ID, isn't accepted, required ones that are absent included."""
-        return [field for field in self.fields if not field.accepts(objects.get(field.id))]
+        return [one for one in self.fields if not one.accepts(objects.get(one.id))]
 
 
 def _limit(path: Path) -> int:
