@@ -15,6 +15,7 @@ import httpx
 from attrs import define, field
 from cyclopts import Parameter
 from rich.console import Console
+from rich.text import Text
 
 from bakong_khqr.images import terminal
 from bakong_service.cli.stage import Stage
@@ -53,7 +54,7 @@ class Timeline:
 
     def say(self, text: str) -> None:
         """A line with the time it was reached at."""
-        self.console.print(f"[dim]{self.seconds() * 1000:>7,.0f} ms[/dim]  {text}", highlight=False)
+        self.console.print(f"[dim]{self.seconds() * 1000:>7,.0f} ms[/dim]  {text}", highlight=False, soft_wrap=True)
 
 
 def demo(
@@ -115,7 +116,7 @@ def _play(stage: Stage, timeline: Timeline) -> dict[str, Any]:
             amount = f"{Decimal(payment['amount']):f} {payment['currency']}"
             timeline.say(f"created {payment['reference']}: PREMIUM, {amount}")
         with timeline.doing("show the QR"):
-            timeline.console.print(terminal(payment["qr"]), highlight=False, markup=False)
+            timeline.console.print(Text.from_ansi(terminal(payment["qr"])), no_wrap=True, soft_wrap=True)
             timeline.say("any bank app that reads KHQR would read this code; the simulator scans its text")
         with timeline.doing("pay through the simulator"):
             _ok(httpx.post(f"{simulator.url}/_simulator/pay", json={"qr": payment["qr"]}, trust_env=False))
