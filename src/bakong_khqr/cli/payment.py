@@ -11,10 +11,19 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from bakong_khqr.api import Difference, Transaction
-from bakong_khqr.cli.bakong import BY_ENVIRONMENT, NO, YES, Asking, failed, transaction_dict, transaction_lines
+from bakong_khqr.cli.bakong import (
+    BY_ENVIRONMENT,
+    NO,
+    UNUSABLE,
+    YES,
+    Asking,
+    failed,
+    transaction_dict,
+    transaction_lines,
+)
 from bakong_khqr.cli.language import Language, spoken
 from bakong_khqr.cli.payload_text import Payload, payload_text
-from bakong_khqr.errors import BakongError, PaymentExpired, PaymentMismatch
+from bakong_khqr.errors import BakongError, PaymentExpired, PaymentMismatch, StaticQRNotSupported
 from bakong_khqr.khqr import KHQR
 from bakong_khqr.polling import GROWING, SPARING
 
@@ -108,6 +117,9 @@ def watch(
         return _tell("mismatch", tongue, error.transaction, error.differences, json=json)
     except PaymentExpired:
         return _tell("expired", tongue, json=json)
+    except StaticQRNotSupported as error:
+        print(f"khqr watch: {error}", file=sys.stderr)
+        return UNUSABLE
     except (BakongError, OSError) as error:
         return failed("watch", error, tongue, json=json)
     return _tell("paid", tongue, transaction, json=json)
