@@ -99,8 +99,8 @@ def read_back() -> Callable[[bytes | Image.Image], zxingcpp.Barcode | None]:
 
 @pytest.fixture(scope="session")
 def rasterised() -> Callable[[str], bytes]:
-    """An SVG document as a PNG in its own size."""
-    return lambda svg: bytes(resvg_py.svg_to_bytes(svg_string=svg))
+    """An SVG document as a PNG in its own size, drawn where there are no fonts."""
+    return lambda svg: bytes(resvg_py.svg_to_bytes(svg_string=svg, skip_system_fonts=True))
 
 
 def png_of(image: Image.Image) -> bytes:
@@ -113,8 +113,8 @@ def png_of(image: Image.Image) -> bytes:
 @pytest.fixture(scope="session")
 def icon() -> bytes:
     """A round black icon, its corners transparent."""
-    image = Image.new("RGBA", (256, 256))
-    ImageDraw.Draw(image).ellipse((0, 0, 255, 255), fill="black")
+    image = Image.new("RGBA", (96, 96))
+    ImageDraw.Draw(image).ellipse((0, 0, 95, 95), fill="black")
     return png_of(image)
 
 
