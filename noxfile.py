@@ -69,7 +69,9 @@ def wheels(session: nox.Session) -> None:
         strangers = [n for n in names if not n.startswith((f"{package}/", f"{wheel.name.split('-')[0]}-"))]
         missing = [n for n in (f"{package}/py.typed", f"{package}/__init__.py") if n not in names]
         licensed = any(n.endswith("licenses/LICENSE") for n in names)
-        metadata = [n for n in names if n.startswith(f"{package}/") and n.endswith(("pyproject.toml", "PKG-INFO", ".gitignore"))]
+        metadata = [
+            n for n in names if n.startswith(f"{package}/") and n.endswith(("pyproject.toml", "PKG-INFO", ".gitignore"))
+        ]
         if strangers or missing or metadata or not licensed:
             session.error(f"{wheel.name}: {strangers=} {missing=} {metadata=} {licensed=}")
         session.log(f"{wheel.name}: {len(names)} files, {wheel.stat().st_size / 1e6:.2f} MB")
@@ -92,13 +94,12 @@ def tests(session: nox.Session, part: str) -> None:
     session.install(*map(str, chosen))
     session.install("--force-reinstall", "--no-deps", *map(str, chosen))
     folders = ["tests/sdk"] if part == "sdk" else ["tests/service", "tests/end_to_end", "tests/docs"]
-    session.run(
-        *("python", "-P", "-m", "pytest", "-m", "not slow", *workers(session)),
-        *("--cov", "--cov-report=", *session.posargs, *folders),
-        env={"COVERAGE_FILE": str(ROOT / f".coverage.{part}")},
-    )
-    if part == "service" and (ROOT / ".coverage.sdk").exists():
-        session.run("coverage", "combine", "--keep", silent=True)
+    # Coverage begins before pytest does: our own pytest plugin is loaded early. It follows workers and processes.
+    measured = ("python", "-P", "-m", "coverage", "run", "-m", "pytest", "-m", "not slow")
+    environment = {"COVERAGE_FILE": str(ROOT / f".coverage.{part}")}
+    session.run(*measured, *workers(session), *session.posargs, *folders, env=environment)
+    if part == "service":
+        session.run("coverage", "combine", silent=True)
         session.run("coverage", "report")
 
 
