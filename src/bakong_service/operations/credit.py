@@ -74,7 +74,7 @@ def is_kept(connection: Connection, payment: Payment) -> bool:
 
 def keep(connection: Connection, business: Business, payment: Payment, *, now: datetime) -> None:
     """The money came: what was set aside is spent. What was given back meanwhile is taken again, as far as it is there
-    (what other payments had set aside, and were superseded by this one, is); an operator who accepts it waives the rest.
+    (what payments superseded by this one had set aside is there); an operator who accepts it waives the rest.
     """
     if _was_given_back(connection, payment):
         taken = min(payment.credit_reserved, _balance(connection, payment))

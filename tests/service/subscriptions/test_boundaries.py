@@ -1,0 +1,101 @@
+"""The worker that comes by when something is due."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from bakong_service.domain.errors import NotFound
+from bakong_service.operations import boundaries, cancelling
+from bakong_service.storage import subscriptions
+from bakong_service.storage.schema import subscriptions as table
+from bakong_service.workers.renewal import Boundaries
+
+pytestmark = pytest.mark.anyio
+
+
+class Clock:
+    """A clock that stands where the desk's time is."""
+
+    def __init__(self, desk: Any) -> None:
+        self.now = lambda: desk.now
+
+
+def worker(desk: Any) -> Boundaries:
+    return Boundaries(desk.executor, desk.business, Clock(desk))  # type: ignore[arg-type] # a clock of the test's
+
+
+async def test_a_step_answers_when_the_next_thing_is_due(desk: Any) -> None:
+    assert await worker(desk).step(desk.now) == desk.now + timedelta(minutes=1)
+    subscription = await desk.subscribe()
+    desk.at(subscription.period_end - timedelta(days=7, seconds=20))
+    assert await worker(desk).step(desk.now) == desk.now + timedelta(seconds=20)
+
+
+async def test_a_step_does_what_is_due_to_everybody(desk: Any) -> None:
+    first = await desk.subscribe(user="first")
+    await desk.subscribe(user="second")
+    await desk.subscribe(user="third")
+    await desk.do(cancelling.cancel, (await desk.of("third")).reference, at_once=False, reason=None, actor="api:test")
+    desk.at(first.period_end)
+    await worker(desk).step(desk.now)
+    assert [(await desk.of(user)).status for user in ("first", "second", "third")] == [
+        "past_due", "past_due", "expired",
+    ]  # fmt: skip
+
+
+async def test_p33_a_failed_renewal_is_counted_for_the_alert(desk: Any) -> None:
+    subscription = await desk.subscribe()
+    await desk.subscribe(user="cancelled")
+    reference = (await desk.of("cancelled")).reference
+    await desk.do(cancelling.cancel, reference, at_once=False, reason=None, actor="api:test")
+    at_work = worker(desk)
+    desk.at(subscription.period_end + timedelta(days=3))
+    await at_work.step(desk.now)
+    assert at_work.renewals_failed == 1
+
+
+async def test_what_another_worker_holds_is_left_to_it_until_its_lease_ends(desk: Any) -> None:
+    subscription = await desk.subscribe()
+    desk.at(subscription.period_end)
+    claimed = await desk.executor.run(lambda c: subscriptions.claim_due(c, limit=9, now=desk.now))
+    assert claimed == [subscription.id]
+    assert await worker(desk).step(desk.now) == desk.now + timedelta(seconds=1)
+    assert (await desk.of()).status == "active"
+    desk.after(seconds=31)  # it died: the lease is over
+    await worker(desk).step(desk.now)
+    assert (await desk.of()).status == "past_due"
+
+
+async def test_a_worker_whose_lease_ended_finds_nothing_left_to_do(desk: Any) -> None:
+    subscription = await desk.subscribe()
+    desk.at(subscription.period_end)
+    (claimed,) = await desk.executor.run(lambda c: subscriptions.claim_due(c, limit=9, now=desk.now))
+    desk.after(seconds=31)
+    await worker(desk).step(desk.now)
+    before, after = await desk.do(boundaries.come_by, claimed)
+    assert before == after
+    assert await desk.told(subscription.reference) == ["activated", "past_due"]
+
+
+async def test_one_that_fails_holds_up_no_other_and_is_tried_again(desk: Any) -> None:
+    broken = await desk.subscribe(user="broken")
+    good = await desk.subscribe(user="good")
+    # A database that lost a version of a plan: what refers to it can't be read.
+    await desk.executor.run(lambda c: c.execute(update(table).where(table.c.id == broken.id).values(plan_version=99)))
+    desk.at(good.period_end)
+    with pytest.raises(NotFound):
+        await worker(desk).step(desk.now)
+    assert (await desk.of("good")).status == "past_due"
+    assert await worker(desk).step(desk.now) == desk.now + timedelta(seconds=1)
+    desk.after(seconds=31)
+    with pytest.raises(NotFound):
+        await worker(desk).step(desk.now)
+
+
+async def test_who_isnt_there_is_said_so(desk: Any) -> None:
+    with pytest.raises(NotFound):
+        await desk.do(boundaries.apply_due, 1)
+    with pytest.raises(NotFound):
+        await desk.do(boundaries.come_by, 1)

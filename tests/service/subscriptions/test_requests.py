@@ -1,0 +1,118 @@
+"""Every request in every status, on both databases: done, or refused with the code that says what to do instead."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bakong_service.domain.errors import Refused
+from bakong_service.operations import cancelling, plan_changes, renewing
+
+pytestmark = pytest.mark.anyio
+
+STATUSES = ("none", "active", "past_due", "cancelled", "expired")
+
+
+async def people(desk: Any) -> dict[str, str]:
+    """A user in each status, now; the reference of their subscription by status."""
+    today = desk.now
+    ages = {"expired": 40, "past_due": 31, "cancelled": 10, "active": 10}
+    for status, age in ages.items():
+        desk.at(today - timedelta(days=age))
+        subscription = await desk.subscribe("FAMILY_PREMIUM", user=status)
+        if status == "cancelled":
+            await desk.do(cancelling.cancel, subscription.reference, at_once=False, reason=None, actor="api:test")
+    desk.at(today)
+    found = {status: (await desk.tick(status)) for status in ages}
+    assert {status: subscription.status.value for status, subscription in found.items()} == {s: s for s in ages}
+    return {status: subscription.reference for status, subscription in found.items()} | {"none": "sub_unknown"}
+
+
+async def buy(desk: Any, user: str, plan: str) -> str:
+    return str((await desk.buy(plan, user)).purpose)
+
+
+async def ask(desk: Any, reference: str, request: str, plan: str | None = None) -> str:
+    actor = "api:test"
+    match request:
+        case "renew":
+            return str((await desk.do(renewing.renew, reference, actor=actor)).payment.purpose)
+        case "upgrade":
+            return str((await desk.do(plan_changes.upgrade, reference, plan, actor=actor)).payment.purpose)
+        case "preview":
+            return "of " + (await desk.do(plan_changes.preview_upgrade, reference, plan)).from_plan
+        case "downgrade" | "downgrade now":
+            at_once = request != "downgrade"
+            after = await desk.do(plan_changes.downgrade, reference, plan, at_once=at_once, actor=actor)
+            return f"{after.plan.code} {after.scheduled_plan and after.scheduled_plan.code}"
+        case "cancel" | "cancel now":
+            at_once = request != "cancel"
+            after = await desk.do(cancelling.cancel, reference, at_once=at_once, reason=None, actor=actor)
+            return str(after.status)
+        case _:
+            return str((await desk.do(cancelling.resume, reference, actor=actor)).status)
+
+
+GONE = "no_such_subscription"
+# request, plan, then what comes of it with: no subscription, active, past_due, cancelled, expired
+TABLE = [
+    ("buy", "FAMILY_PREMIUM", ("new", "renewal", "renewal", "resume_instead", "new")),
+    ("buy", "BUSINESS", ("new", "upgrade_instead", "upgrade_instead", "resume_instead", "new")),
+    ("buy", "PREMIUM", ("new", "downgrade_instead", "downgrade_instead", "resume_instead", "new")),
+    ("buy", "FULL_KHR", ("new", "plan_not_comparable", "plan_not_comparable", "resume_instead", "new")),
+    ("buy", "YEAR", ("new", "plan_not_comparable", "plan_not_comparable", "resume_instead", "new")),
+    ("buy", "NOTHING", ("unknown_plan",) * 5),
+    ("renew", None, (GONE, "renewal", "renewal", "resume_instead", "subscription_over")),
+    ("upgrade", "BUSINESS", (GONE, "upgrade", "renewal_unpaid", "resume_instead", "subscription_over")),
+    ("upgrade", "FAMILY_PREMIUM", (GONE, "same_plan", "renewal_unpaid", "resume_instead", "subscription_over")),
+    ("upgrade", "PREMIUM", (GONE, "downgrade_instead", "renewal_unpaid", "resume_instead", "subscription_over")),
+    ("upgrade", "FULL_KHR", (GONE, "plan_not_comparable", "renewal_unpaid", "resume_instead", "subscription_over")),
+    ("upgrade", "NOTHING", (GONE, "unknown_plan", "renewal_unpaid", "resume_instead", "subscription_over")),
+    ("preview", "BUSINESS", (GONE, "of FAMILY_PREMIUM", "renewal_unpaid", "resume_instead", "subscription_over")),
+    ("downgrade", "PREMIUM", (GONE, "FAMILY_PREMIUM PREMIUM", "renewal_unpaid", "resume_instead", "subscription_over")),
+    ("downgrade", "FAMILY_PREMIUM", (GONE, "same_plan", "renewal_unpaid", "resume_instead", "subscription_over")),
+    ("downgrade", "BUSINESS", (GONE, "upgrade_instead", "renewal_unpaid", "resume_instead", "subscription_over")),
+    ("downgrade", "YEAR", (GONE, "plan_not_comparable", "renewal_unpaid", "resume_instead", "subscription_over")),
+    ("downgrade now", "PREMIUM", (GONE, "PREMIUM None", "renewal_unpaid", "resume_instead", "subscription_over")),
+    ("downgrade now", "BUSINESS", (GONE, "upgrade_instead", "renewal_unpaid", "resume_instead", "subscription_over")),
+    ("cancel", None, (GONE, "cancelled", "expired", "already_cancelled", "subscription_over")),
+    ("cancel now", None, (GONE, "expired", "expired", "already_cancelled", "subscription_over")),
+    ("resume", None, (GONE, "not_cancelled", "not_cancelled", "active", "subscription_over")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("request_", "plan", "expected"), TABLE, ids=[f"{row[0]} {row[1] or ''}" for row in TABLE])
+async def test_a_request_in_each_status(desk: Any, request_: str, plan: str | None, expected: tuple[str, ...]) -> None:
+    references = await people(desk)
+    found = []
+    for status in STATUSES:
+        try:
+            if request_ == "buy":
+                found.append(await buy(desk, status, str(plan)))
+            else:
+                found.append(await ask(desk, references[status], request_, plan))
+        except Refused as refused:
+            found.append(refused.code)
+    assert dict(zip(STATUSES, found, strict=True)) == dict(zip(STATUSES, expected, strict=True))
+
+
+async def test_a_user_with_a_scheduled_downgrade_renews_the_cheaper_plan(desk: Any) -> None:
+    subscription = await desk.subscribe("FAMILY_PREMIUM")
+    await ask(desk, subscription.reference, "downgrade", "PREMIUM")
+    assert await buy(desk, "u1", "PREMIUM") == "renewal"
+    with pytest.raises(Refused, match="changes to PREMIUM") as refused:
+        await buy(desk, "u1", "FAMILY_PREMIUM")
+    assert refused.value.code == "downgrade_scheduled"
+
+
+async def test_a_plan_of_the_same_price_is_no_upgrade_and_no_downgrade(desk: Any) -> None:
+    from bakong_service.domain.money import Money
+    from bakong_service.domain.plan import PlanTerms
+    from bakong_service.operations import plans
+
+    subscription = await desk.subscribe()
+    await desk.do(plans.offer, PlanTerms(code="TWIN", name="Twin", price=Money(50, "USD")), actor="api:test")
+    for request in ("upgrade", "downgrade"):
+        with pytest.raises(Refused, match="costs what TWIN costs") as refused:
+            await ask(desk, subscription.reference, request, "TWIN")
+        assert refused.value.code == "same_plan"
