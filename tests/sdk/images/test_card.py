@@ -181,9 +181,9 @@ def test_cards_drawn_by_many_threads_at_once_are_all_right(payload):
     expected = images.card_png(payload, **KHMER), images.card_svg(payload, **KHMER)
     with ThreadPoolExecutor(8) as threads:
         drawn = list(
-            threads.map(lambda _: (images.card_png(payload, **KHMER), images.card_svg(payload, **KHMER)), range(40))
+            threads.map(lambda _: (images.card_png(payload, **KHMER), images.card_svg(payload, **KHMER)), range(16))
         )
-    assert drawn == [expected] * 40
+    assert drawn == [expected] * 16
 
 
 def test_a_callers_font_brings_the_letters_that_ours_lack(payload, monkeypatch):

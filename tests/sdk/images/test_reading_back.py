@@ -52,7 +52,7 @@ def test_plain_codes_are_read_back(codes, read_back, pixels):
 
 @pytest.mark.parametrize(("icon_size", "first"), [(0.18, 0), (0.20, 1)])
 def test_plain_codes_with_an_icon_are_read_back(codes, read_back, icon, icon_size, first):
-    assert unread(codes[first::2], lambda code: plain(code, 400, icon=icon, icon_size=icon_size), read_back) == []
+    assert unread(codes[first::4], lambda code: plain(code, 400, icon=icon, icon_size=icon_size), read_back) == []
 
 
 def test_plain_svg_codes_are_read_back(codes, read_back, rasterised):
