@@ -99,7 +99,7 @@ def secrets(connection: Connection, endpoint_ids: Iterable[int], *, now: datetim
     query = (
         select(endpoint_secrets)
         .where(and_(endpoint_secrets.c.endpoint_id.in_(list(endpoint_ids)), good))
-        .order_by(endpoint_secrets.c.created_at.desc(), endpoint_secrets.c.id.desc())
+        .order_by(endpoint_secrets.c.expires_at.is_not(None), endpoint_secrets.c.id.desc())
     )
     return [
         SealedSecret(

@@ -37,7 +37,7 @@ class NoNetwork(httpcore.AsyncNetworkBackend):
 
 
 def lookup(host: str, port: int):
-    """What a lenient system makes of a name: numbers in every spelling, localhost, and a public address for the rest."""
+    """What a lenient system makes of a name: numbers however spelt, localhost, and for the rest a public address."""
     host = host.lower().rstrip(".")
     if host == "localhost":
         return [ip_address("127.0.0.1")]
