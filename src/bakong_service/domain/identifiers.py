@@ -1,5 +1,6 @@
 """Identifiers: internal numbers that sort by time, public references, bill numbers. Randomness is an argument."""
 
+import math
 from collections.abc import Callable
 from datetime import datetime
 from secrets import randbits
@@ -9,6 +10,11 @@ from attrs import frozen
 
 _RANDOM_BITS = 22
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def least_number(moment: datetime) -> int:
+    """The least internal id that is made at `moment` or later: ids are as good as an index on the time of making."""
+    return math.ceil(moment.timestamp() * 1000) << _RANDOM_BITS
 
 
 @frozen

@@ -205,7 +205,7 @@ TRANSITIONS = (
     Transition("M21", (_PAID, _REFUNDED), On.RETURNED, Guard.ALWAYS, receipt="refunded"),
     Transition("M22", (_REVIEW,), On.NOT_OURS, Guard.ALWAYS, _TIMEOUT, "payment.timeout", receipt="rejected"),
     Transition("M22", (*UNPAID[1:], _PAID, _REFUNDED), On.NOT_OURS, Guard.ALWAYS, receipt="rejected"),
-    Transition("M23", (_PAID,), On.REFUND, Guard.ALWAYS, _REFUNDED, "payment.refunded"),
+    Transition("M23", (_PAID,), On.REFUND, Guard.ALWAYS, _REFUNDED, "payment.refunded", receipt="refunded"),
 )
 # fmt: on
 

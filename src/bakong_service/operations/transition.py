@@ -9,14 +9,21 @@ from sqlalchemy import Connection
 
 from bakong_service.domain.event import NewEvent
 from bakong_service.domain.outcome import Outcome
-from bakong_service.domain.payment import Payment, PaymentStatus, Transition
+from bakong_service.domain.payment import Flag, Payment, PaymentStatus, Transition
 from bakong_service.domain.watching import Mode, next_look
 from bakong_service.operations import credit, presenting
 from bakong_service.operations.business import Business
 from bakong_service.storage import history, outbox, payments
 from bakong_service.storage.signals import PAYMENTS, signal
 
-_CLOSED_UNPAID = (PaymentStatus.CANCELLED, PaymentStatus.EXPIRED, PaymentStatus.REFUNDED)
+# In these the user's credit is theirs again. Late money takes it back (`credit.keep`), as far as it isn't spent.
+_CLOSED_UNPAID = (
+    PaymentStatus.TIMEOUT,
+    PaymentStatus.FAILED,
+    PaymentStatus.CANCELLED,
+    PaymentStatus.EXPIRED,
+    PaymentStatus.REFUNDED,
+)
 
 
 def carry_out(
@@ -59,7 +66,7 @@ def carry_out(
     after = payments.save(connection, payment, after)
     if effect is not None:
         after = effect(after)
-    if status in _CLOSED_UNPAID and payment.status is not PaymentStatus.PAID:
+    if row.flag is Flag.CREDITED or (status in _CLOSED_UNPAID and payment.status is not PaymentStatus.PAID):
         credit.give_back(connection, business, after, now=now)
     if row.event:
         event = NewEvent(

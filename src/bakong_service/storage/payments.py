@@ -8,6 +8,7 @@ from attrs import asdict, evolve
 from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 
+from bakong_service.domain.identifiers import least_number
 from bakong_service.domain.money import Money
 from bakong_service.domain.payment import Payment, PaymentStatus, Purpose
 from bakong_service.domain.watching import Look
@@ -129,9 +130,9 @@ def page(
     if status is not None:
         query = query.where(payments.c.status == status.value)
     if created_from is not None:
-        query = query.where(payments.c.created_at >= created_from)
+        query = query.where(payments.c.id >= least_number(created_from))
     if created_until is not None:
-        query = query.where(payments.c.created_at < created_until)
+        query = query.where(payments.c.id < least_number(created_until))
     if md5 is not None:
         query = query.where(payments.c.md5 == md5)
     if bill_number is not None:

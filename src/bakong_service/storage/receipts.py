@@ -71,16 +71,16 @@ def record(
         "amount_minor": _minor(sighting),
         "currency": sighting.currency,
         "to_account": sighting.to_account,
-        "from_account_enc": payer and vault.seal(payer, f"receipts.from_account_enc.{tx_hash}"),
-        "from_account_index": payer and vault.index(payer, "receipts.from_account"),
+        "from_account_enc": None if payer is None else vault.seal(payer, f"receipts.from_account_enc.{tx_hash}"),
+        "from_account_index": None if payer is None else vault.index(payer, "receipts.from_account"),
         "external_ref": sighting.external_ref,
         "sent_at": sighting.sent_at,
         "acknowledged_at": sighting.acknowledged_at,
         "seen_at": now,
         "disposition": disposition,
-        "raw_enc": raw and vault.seal(raw, f"receipts.raw_enc.{tx_hash}"),
+        "raw_enc": None if raw is None else vault.seal(raw, f"receipts.raw_enc.{tx_hash}"),
     }
-    return insert_new(connection, receipts, row)
+    return insert_new(connection, receipts, row, key=("provider", "tx_hash"))
 
 
 def by_hash(connection: Connection, tx_hash: str) -> Receipt | None:

@@ -4,9 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Connection, Select, select, update
+from sqlalchemy import Connection, Select, insert, select, update
 
-from bakong_service.storage.inserting import insert_new
 from bakong_service.storage.schema import payments, review_items
 
 
@@ -47,13 +46,13 @@ def add(
     details: dict[str, Any] | None,
     raw: bytes | None,
     now: datetime,
-) -> bool:
-    """Open an item; False where one is open for the same receipt already."""
+) -> None:
+    """Open an item. At most one is open for a receipt: the database refuses a second."""
     row = {
         "id": item_id, "reference": reference, "kind": kind, "payment_id": payment_id, "receipt_id": receipt_id,
         "details": details, "raw_enc": raw, "opened_at": now,
     }  # fmt: skip
-    return insert_new(connection, review_items, row)
+    connection.execute(insert(review_items).inline(), row)
 
 
 def by_reference(connection: Connection, reference: str) -> ReviewItem | None:
