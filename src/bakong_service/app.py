@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 import structlog
+from sqlalchemy import Connection
 
 from bakong_service.clock import Clock
 from bakong_service.domain.delivery import SCHEDULES
@@ -60,35 +61,42 @@ def business_of(settings: Settings) -> Business:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Service]:
-    """A service with its database open and brought forward, and no worker: what a command needs.
+async def opened(settings: Settings, *, prepared: bool = False) -> AsyncIterator[Service]:
+    """A service with its database open, and no worker: what a command needs.
 
-    Raises `SchemaMismatch`, `DatabaseUnavailable`, `PlansFileError`, `Invalid` for plans that can't be.
+    With `prepared`, as `serve` and `work` start: the database is brought forward and made to say what the settings say.
+    Raises `SchemaMismatch`, `DatabaseUnavailable`, `PlansFileError`, `Invalid` for plans or an endpoint that can't be.
     """
-    executor = await open_database(settings.database_url.reveal())
+    executor = await open_database(settings.database_url.reveal(), bring_forward=prepared)
     try:
-        yield await _service(settings, executor)
+        service = await _service(settings, executor)
+        if prepared:
+            await _prepare(service)
+        yield service
     finally:
         await executor.close()
+
+
+async def _prepare(service: Service) -> None:
+    """The plans that are sold, and the endpoint of the main backend."""
+    settings, business, now = service.settings, service.business, service.clock.now()
+    terms = None if settings.plans_file is None else read_plans(settings.plans_file)
+    secret = None if settings.webhook_secret is None else settings.webhook_secret.reveal()
+
+    def operation(connection: Connection) -> None:
+        plans.ensure_defaults(connection, business, terms, now=now)
+        endpoints.ensure_default(connection, business, url=settings.webhook_url, secret=secret, now=now)
+
+    await service.executor.run(operation)
 
 
 async def _service(settings: Settings, executor: Executor) -> Service:
     clock = Clock()
     if settings.is_test:
         clock.offset = await executor.read(test_clock.offset)
-    business = business_of(settings)
-    terms = None if settings.plans_file is None else read_plans(settings.plans_file)
-    now = clock.now()
-    await executor.run(lambda connection: plans.ensure_defaults(connection, business, terms, now=now))
-    secret = None if settings.webhook_secret is None else settings.webhook_secret.reveal()
-    await executor.run(
-        lambda connection: endpoints.ensure_default(
-            connection, business, url=settings.webhook_url, secret=secret, now=now
-        )
-    )
     return Service(
         executor=executor,
-        business=business,
+        business=business_of(settings),
         clock=clock,
         settings=settings,
         changes=Changes(executor),

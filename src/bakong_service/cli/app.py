@@ -14,6 +14,12 @@ app = App(
 app.command("bakong_service.cli.serve:serve", name="serve")
 app.command("bakong_service.cli.serve:work", name="work")
 app.command("bakong_service.cli.migrate:migrate", name="migrate")
+app.command("bakong_service.cli.payments:app", name="payments")
+app.command("bakong_service.cli.reviews:app", name="reviews")
+app.command("bakong_service.cli.webhooks:app", name="webhooks")
+app.command("bakong_service.cli.keys:app", name="keys")
+app.command("bakong_service.cli.oversight:budget", name="budget")
+app.command("bakong_service.cli.oversight:verify", name="verify")
 app.command("bakong_service.cli.demo:demo", name="demo")
 
 

@@ -45,7 +45,7 @@ def work() -> None:
 
 
 async def _serve(settings: Settings, *, workers: bool) -> None:
-    async with app.opened(settings) as service:
+    async with app.opened(settings, prepared=True) as service:
         if settings.is_test:
             await tell_simulator_the_time(service)
         http = server(application(service), host=settings.host, port=settings.port)
@@ -61,7 +61,10 @@ async def _serve(settings: Settings, *, workers: bool) -> None:
 
 
 async def _work(settings: Settings) -> None:
-    async with app.opened(settings) as service, app.working(app.followers(service) + app.workers(service)):
+    async with (
+        app.opened(settings, prepared=True) as service,
+        app.working(app.followers(service) + app.workers(service)),
+    ):
         with _stopping(service):
             log.info("working")
             await service.stopping.wait()

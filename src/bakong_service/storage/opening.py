@@ -18,8 +18,8 @@ class SchemaMismatch(Exception):  # noqa: N818 - what happened
     """The database's schema isn't this version's, and may not be changed without being told to."""
 
 
-async def open_database(url: str) -> Executor:
-    """A started executor on a database at this version's schema.
+async def open_database(url: str, *, bring_forward: bool) -> Executor:
+    """A started executor on a database at this version's schema, to which it is brought forward where that may be.
 
     Raises `SchemaMismatch` (an older PostgreSQL, a newer anything), `DatabaseUnavailable`, `ValueError` for the URL.
     """
@@ -28,18 +28,23 @@ async def open_database(url: str) -> Executor:
     try:
         revision = await executor.read(current)
         if revision != head():
-            await _bring_forward(executor, url, revision)
+            await _bring_forward(executor, url, revision, allowed=bring_forward)
     except BaseException:
         await executor.close()
         raise
     return executor
 
 
-async def _bring_forward(executor: Executor, url: str, revision: str | None) -> None:
+async def _bring_forward(executor: Executor, url: str, revision: str | None, *, allowed: bool) -> None:
     if revision is not None and not is_known(revision):
         raise SchemaMismatch(
             f"the database is at revision {revision}, which this version doesn't know ({head()} is its own): "
             "it was migrated by a newer bakong-service"
+        )
+    if not allowed:
+        raise SchemaMismatch(
+            f"the database is {'empty' if revision is None else f'at revision {revision}'} and this version works with "
+            f"{head()}: start the service, or run bakong-service migrate"
         )
     if revision is not None and executor.dialect == "postgresql":
         raise SchemaMismatch(

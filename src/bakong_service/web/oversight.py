@@ -1,0 +1,69 @@
+"""How the service itself is doing: the day's calls to Bakong, and whether all that must hold does hold."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bakong_service.domain.access import Access
+from bakong_service.domain.allowance import Allowance
+from bakong_service.operations.presenting import moment
+from bakong_service.storage import access
+from bakong_service.storage import budget as budgets
+from bakong_service.storage.verification import Violation, verify
+from bakong_service.web import answers
+from bakong_service.web.service import Service, of
+
+
+async def budget(request: Request) -> Response:
+    """The calls of today (Phnom Penh), and how the watcher is asking."""
+    return answers.json(await today(of(request)))
+
+
+async def verification(request: Request) -> Response:
+    """Every row that breaks an invariant; an empty list is the good answer. Reads the whole database."""
+    found = await violations(of(request))
+    return answers.json({"object": "verification", "holds": not found, "violations": [broken(each) for each in found]})
+
+
+async def violations(service: Service) -> list[Violation]:
+    """What breaks an invariant now."""
+    business, now = service.business, service.clock.now()
+    return await service.executor.read(
+        lambda connection: verify(connection, business.vault, subscription_grace=business.subscriptions.grace, now=now),
+        many=True,
+    )
+
+
+async def today(service: Service) -> dict[str, Any]:
+    """The day's calls, as HTTP and commands show them."""
+    now, limit = service.clock.now(), service.settings.bakong_daily_limit
+    allowance = await service.executor.read(lambda connection: budgets.read(connection, limit=limit, now=now))
+    doors = await service.executor.read(lambda connection: access.read(connection, now=now))
+    return shown(allowance, doors)
+
+
+def shown(allowance: Allowance, doors: Access) -> dict[str, Any]:
+    """One day. `budget_remaining` and `payments_affordable` are null without a limit."""
+    return {
+        "object": "budget",
+        "day": allowance.day,
+        "limit": allowance.limit,
+        "used": allowance.used,
+        "budget_remaining": allowance.remaining,
+        "payments_affordable": allowance.payments_affordable,
+        "blocked_until": moment(allowance.blocked_until),
+        "mode": doors.mode.value,
+        "mode_reason": doors.reason,
+        "mode_since": moment(doors.since),
+    }
+
+
+def broken(violation: Violation) -> dict[str, str]:
+    """One row that breaks an invariant."""
+    return {
+        "invariant": violation.invariant,
+        "promise": violation.promise,
+        "subject": violation.subject,
+        "found": violation.found,
+    }
