@@ -49,6 +49,13 @@ def a_business(grace: timedelta = timedelta(days=3)) -> Business:
     )
 
 
+class Rehearsed(Exception):  # noqa: N818 - what happened
+    """Rolls a transaction back and carries out what came of it."""
+
+    def __init__(self, result: Any) -> None:
+        self.result = result
+
+
 class Desk:
     """The shop's desk: `now` is moved by the test, everything else happens at it."""
 
@@ -77,6 +84,21 @@ class Desk:
         """Run an operation now."""
         given: dict[str, Any] = {"now": self.now, **named}
         return await self.executor.run(lambda connection: operation(connection, self.business, *args, **given))
+
+    async def rehearse(
+        self, operation: Callable[Concatenate[Connection, Business, P], T], *args: P.args, **named: P.kwargs
+    ) -> T:
+        """Run an operation now, and roll it back."""
+        given: dict[str, Any] = {"now": self.now, **named}
+
+        def run(connection: Connection) -> T:
+            raise Rehearsed(operation(connection, self.business, *args, **given))
+
+        try:
+            return await self.executor.run(run)
+        except Rehearsed as rehearsed:
+            result: T = rehearsed.result
+            return result
 
     async def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **named: P.kwargs) -> T:
         """Run a query."""

@@ -8,7 +8,7 @@ import pytest
 
 from bakong_service.domain.errors import Refused
 from bakong_service.domain.money import Money
-from bakong_service.operations import cancelling, plan_changes, renewing
+from bakong_service.operations import cancelling, credit, plan_changes, renewing
 from bakong_service.storage import payments, periods
 from bakong_service.workers.renewal import Boundaries
 
@@ -130,3 +130,19 @@ async def test_flaw_26_a_subscription_expires_though_nobody_looks(desk: Any) -> 
     desk.at(subscription.period_end + timedelta(days=3))
     await worker(desk).step(desk.now)
     assert (await desk.of()).status == "expired"
+
+
+async def test_two_requests_at_once_dont_spend_the_same_credit(desk: Any) -> None:
+    subscription = await desk.subscribe()
+    await desk.do(credit.grant, user_id="u1", amount=Money(50, "USD"), reason="granted", source="rev_1")
+
+    async def upgrade() -> None:
+        await desk.do(plan_changes.upgrade, subscription.reference, "BUSINESS", actor="api:test")
+
+    async def extend() -> None:
+        await renew(desk, subscription.reference)
+
+    async with anyio.create_task_group() as group:
+        for task in (upgrade, extend, upgrade, extend):
+            group.start_soon(task)
+    assert await desk.credit() >= 0
