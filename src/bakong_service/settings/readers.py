@@ -19,7 +19,6 @@ Network = IPv4Network | IPv6Network
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|m|min|h|d)")
 _UNITS = {"s": "seconds", "sec": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days"}
-_ACCOUNT = re.compile(r"[^@\s]+@[^@\s]+")
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
@@ -166,13 +165,6 @@ def networks(value: str) -> tuple[Network, ...]:
                 f"it takes IP networks with commas between, such as 10.0.0.0/8, fd00::/8: {error}"
             ) from error
     return tuple(found)
-
-
-def account(value: str) -> str:
-    """A Bakong account ID: `name@bank`, up to 32 characters."""
-    if not _ACCOUNT.fullmatch(value) or len(value) > 32:
-        raise ValueError("it takes a Bakong account ID, name@bank, of up to 32 characters")
-    return value
 
 
 def rate(value: str) -> str:

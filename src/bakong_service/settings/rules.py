@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from bakong_khqr import KHQR, InvalidKHQR
 from bakong_service.settings.secret import Secret
 from bakong_service.settings.source import Problem
 
 if TYPE_CHECKING:
     from bakong_service.settings.settings import Settings
 
+_OF_FIELDS = {
+    "bakong_account_id": "BAKONG_MERCHANT_ID",
+    "merchant_name": "MERCHANT_NAME",
+    "merchant_city": "MERCHANT_CITY",
+    "merchant_name_alternate_language": "MERCHANT_NAME_KM",
+    "acquiring_bank": "ACQUIRING_BANK",
+    "merchant_id": "MERCHANT_CODE",
+}
 _LEAST_SECRET = 32  # characters; of hex digits that is 128 bits
 _LEAST_VARIETY = 8  # different characters
 
@@ -19,6 +28,7 @@ _LEAST_VARIETY = 8  # different characters
 def broken(settings: Settings) -> Iterator[Problem]:
     """Each rule that `settings` break."""
     yield from _together(settings)
+    yield from _shop(settings)
     yield from _durations(settings)
     yield from _secrets(settings)
     if settings.mode == "live":
@@ -38,6 +48,26 @@ def _together(settings: Settings) -> Iterator[Problem]:
         yield Problem("WEBHOOK_SECRET", None, "must be set when WEBHOOK_URL is: events are signed with it")
     if settings.redis_url is not None and settings.redis_host is not None:
         yield Problem("REDIS_HOST", settings.redis_host, "is set beside REDIS_URL; keep one")
+
+
+def _shop(settings: Settings) -> Iterator[Problem]:
+    """What the SDK refuses in a KHQR of this shop, found at the start and not at the first payment."""
+    texts: dict[str, Any] = {
+        "bakong_account_id": settings.bakong_merchant_id,
+        "merchant_name": settings.merchant_name,
+        "merchant_city": settings.merchant_city,
+        "merchant_name_alternate_language": settings.merchant_name_km,
+        "acquiring_bank": settings.acquiring_bank,
+    }
+    language = None if settings.merchant_name_km is None else "km"
+    try:
+        if settings.merchant_code is not None and settings.acquiring_bank is not None:
+            KHQR.merchant(merchant_id=settings.merchant_code, language_preference=language, **texts)
+        else:
+            KHQR.individual(language_preference=language, **texts)
+    except InvalidKHQR as error:
+        field = error.field or ""
+        yield Problem(_OF_FIELDS.get(field, "BAKONG_MERCHANT_ID"), None, str(error).removeprefix(field).strip())
 
 
 def _durations(settings: Settings) -> Iterator[Problem]:

@@ -56,7 +56,7 @@ class Settings:
         default=None,
     )
 
-    bakong_merchant_id: str = _setting(readers.account, "the Bakong account ID that is paid: `name@bank`")
+    bakong_merchant_id: str = _setting(readers.text(), "the Bakong account ID that is paid: `name@bank`")
     acquiring_bank: str | None = _setting(readers.text(1, 32), "the bank of the account", default=None)
     merchant_code: str | None = _setting(
         readers.text(1, 32), "with `ACQUIRING_BANK`: the merchant ID that makes it a merchant's KHQR", default=None
