@@ -1,0 +1,198 @@
+"""When a payment is looked at next, and why it says so."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bakong_service.domain.money import Money
+from bakong_service.domain.outcome import Answer, Outcome
+from bakong_service.domain.payment import WATCHED, Flag, Payment, PaymentStatus, Purpose
+from bakong_service.domain.watching import Look, Mode, Priority, backoff, is_unverifiable, next_look
+
+MADE = datetime(2026, 11, 1, 12, tzinfo=UTC)
+DEADLINE = MADE + timedelta(minutes=15)
+END = MADE + timedelta(hours=24)
+PAYMENT = Payment(
+    id=1, reference="pay_1", bill_number="0000000000001", md5="0" * 32, qr=b"", user_id=None, purpose=Purpose.ONE_OFF,
+    plan=None, plan_version=None, subscription_id=None, subscription=None, quote=None, description=None, metadata=None,
+    amount=Money(250, "USD"), credit_reserved=0, to_account="sokha@aclb", status=PaymentStatus.PENDING,
+    flags=frozenset(), version=1, created_at=MADE, qr_expires_at=MADE + timedelta(minutes=10), deadline_at=DEADLINE,
+    watch_until=END,
+)  # fmt: skip
+S = PaymentStatus
+
+
+def at(minutes: float) -> datetime:
+    return MADE + timedelta(minutes=minutes)
+
+
+def asked(answer: Answer, when: datetime, **details: Any) -> Outcome:
+    return Outcome(answer=answer, asked_at=when, **details)
+
+
+def look(status: S, now: datetime, mode: Mode = Mode.BULK, answer: Answer = Answer.NOT_FOUND, **fields: Any) -> Look:
+    payment = evolve(PAYMENT, status=status, last_check_at=now, **fields)
+    return next_look(payment, mode, now=now, outcome=asked(answer, now))
+
+
+@pytest.mark.parametrize(
+    ("status", "now", "expected"),
+    [
+        (S.PENDING, at(0), Look(at(0.05), "payer_may_pay")),
+        (S.PENDING, at(2), Look(at(2) + timedelta(seconds=5), "payer_may_pay")),
+        (S.PENDING, at(5), Look(at(5) + timedelta(seconds=10), "payer_may_pay")),
+        (S.PENDING, DEADLINE - timedelta(seconds=5), Look(DEADLINE, "deadline")),
+        (S.FAILED, at(5), Look(at(5) + timedelta(seconds=10), "payer_may_pay")),
+        (S.CANCELLED, at(1), Look(at(17), "look_back", 3)),
+        (S.TIMEOUT, at(15), Look(at(17), "look_back", 3)),
+        (S.TIMEOUT, at(17), Look(at(75), "look_back", 3)),
+        (S.TIMEOUT, at(75), Look(at(375), "look_back", 3)),
+        (S.TIMEOUT, at(375), Look(END, "closing_check", 3)),
+        (S.TIMEOUT, at(1439), Look(END, "closing_check", 3)),
+        (S.PAID, at(1), Look(None, "closed", 3)),
+        (S.REVIEW, at(1), Look(None, "closed", 3)),
+        (S.EXPIRED, END, Look(None, "closed", 3)),
+        (S.REFUNDED, at(1), Look(None, "closed", 3)),
+    ],
+)
+def test_the_rhythm_when_calls_are_plenty(status: S, now: datetime, expected: Look) -> None:
+    assert look(status, now) == expected
+    assert look(status, now, Mode.SINGLES) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "now", "expected"),
+    [
+        (S.PENDING, at(0), Look(at(3), "starved")),
+        (S.PENDING, at(3), Look(DEADLINE, "deadline")),  # M9 costs no call; the look comes two minutes after it
+        (S.TIMEOUT, at(15), Look(at(17), "look_back", 3)),
+        (S.TIMEOUT, at(17), Look(END, "closing_check", 3)),
+        (S.FAILED, at(4), Look(at(17), "look_back", 3)),
+    ],
+)
+def test_the_rhythm_when_calls_are_few(status: S, now: datetime, expected: Look) -> None:
+    assert look(status, now, Mode.STARVED) == expected
+
+
+def test_a_hint_is_followed_for_a_minute_and_once_when_calls_are_few() -> None:
+    hinted = {"hint_at": at(1)}
+    assert look(S.PENDING, at(1.5), **hinted) == Look(at(1.5) + timedelta(seconds=2), "hint", Priority.HINT)
+    assert look(S.PENDING, at(2.1), **hinted).reason == "payer_may_pay"
+    now = at(1) + timedelta(seconds=1)
+    assert look(S.PENDING, now, Mode.STARVED, **hinted) == Look(at(1) + timedelta(seconds=10), "hint", 0)
+    later = at(1) + timedelta(seconds=10)
+    assert look(S.PENDING, later, Mode.STARVED, **hinted) == Look(at(3), "starved")
+
+
+def test_a_hint_that_came_while_bakong_was_asked_is_not_lost() -> None:
+    payment = evolve(PAYMENT, last_check_at=at(1), hint_at=at(1) + timedelta(seconds=1))
+    found = next_look(payment, Mode.BULK, now=at(2), outcome=asked(Answer.NOT_FOUND, at(1)))
+    assert found == Look(at(2), "hint", Priority.HINT)
+
+
+def test_an_open_page_is_looked_at_often_but_not_when_calls_are_few() -> None:
+    assert look(S.PENDING, at(6), viewed_at=at(6)) == Look(at(6) + timedelta(seconds=2), "page_open", 1)
+    assert look(S.PENDING, at(7.5), viewed_at=at(6)).reason == "payer_may_pay"
+    assert look(S.TIMEOUT, at(16), viewed_at=at(16)).reason == "look_back"
+    assert look(S.PENDING, at(1), Mode.STARVED, viewed_at=at(1)).reason == "starved"
+
+
+def test_no_answer_holds_the_next_look_back() -> None:
+    none = asked(Answer.NO_ANSWER, at(1), reason="server_unavailable")
+    for failures, seconds in ((1, 5), (2, 10), (3, 20), (6, 160), (7, 300), (50, 300)):
+        payment = evolve(PAYMENT, no_answers=failures, last_check_at=at(1))
+        held = next_look(payment, Mode.BULK, now=at(1), outcome=none)
+        assert held == Look(at(1) + timedelta(seconds=seconds), "server_unavailable")
+    told = evolve(none, reason="rate_limited", retry_at=at(4))
+    assert next_look(PAYMENT, Mode.BULK, now=at(1), outcome=told) == Look(at(4), "rate_limited")
+    assert next_look(PAYMENT, Mode.BULK, now=at(1), outcome=evolve(told, retry_at=at(1))).reason == "payer_may_pay"
+    nameless = evolve(none, reason=None)
+    assert next_look(evolve(PAYMENT, no_answers=3), Mode.BULK, now=at(1), outcome=nameless).reason == "no_answer"
+
+
+def test_nothing_holds_the_deadline_back() -> None:
+    midnight = asked(Answer.NO_ANSWER, at(1), reason="quota", retry_at=MADE + timedelta(hours=12))
+    assert next_look(PAYMENT, Mode.STARVED, now=at(1), outcome=midnight) == Look(DEADLINE, "deadline")
+
+
+def test_a_static_code_is_asked_for_no_more_but_its_deadline_passes() -> None:
+    assert look(S.PENDING, at(1), answer=Answer.STATIC_QR) == Look(DEADLINE, "deadline")
+    assert look(S.TIMEOUT, at(16), answer=Answer.STATIC_QR).at is None
+
+
+def test_after_the_watch_only_an_answer_ends_it() -> None:
+    outage = asked(Answer.NO_ANSWER, END, reason="server_unavailable")
+    timeout = evolve(PAYMENT, status=S.TIMEOUT, no_answers=1, last_check_at=END)
+    soon = next_look(timeout, Mode.BULK, now=END, outcome=outage)
+    assert soon == Look(END + timedelta(seconds=5), "server_unavailable", Priority.LOOK_BACK)
+    often = next_look(evolve(timeout, no_answers=9), Mode.BULK, now=END, outcome=outage)
+    assert often == Look(END + timedelta(hours=6), "unverifiable", Priority.LOOK_BACK)
+    a_week = END + timedelta(days=7)
+    given_up = next_look(timeout, Mode.BULK, now=a_week, outcome=asked(Answer.NO_ANSWER, a_week, reason="x"))
+    assert given_up == Look(None, "unverifiable", Priority.LOOK_BACK)
+    for status, answer, ends in (
+        (S.TIMEOUT, Answer.FAILED_TX, False),  # only "not found" says that nobody paid
+        (S.FAILED, Answer.FAILED_TX, True),
+        (S.CANCELLED, Answer.FAILED_TX, True),
+        (S.FAILED, Answer.NOT_FOUND, True),
+        (S.CANCELLED, Answer.NOT_FOUND, True),
+    ):
+        assert (look(status, END, answer=answer).at is None) is ends, (status, answer)
+
+
+@pytest.mark.parametrize(
+    ("status", "now", "conclusive", "answer", "expected"),
+    [
+        (S.TIMEOUT, END, None, Answer.NO_ANSWER, True),
+        (S.TIMEOUT, END, at(14), Answer.NO_ANSWER, True),
+        (S.TIMEOUT, END, at(17), Answer.NO_ANSWER, False),
+        (S.TIMEOUT, END + timedelta(days=7), at(17), Answer.NO_ANSWER, True),
+        (S.TIMEOUT, END - timedelta(seconds=1), None, Answer.NO_ANSWER, False),
+        (S.TIMEOUT, END, None, Answer.NOT_FOUND, False),
+        (S.TIMEOUT, END, None, Answer.FAILED_TX, True),
+        (S.FAILED, END, None, Answer.FAILED_TX, False),
+        (S.FAILED, END, None, Answer.NO_ANSWER, True),
+        (S.CANCELLED, END, None, Answer.NO_ANSWER, True),
+        (S.PENDING, END, None, Answer.NO_ANSWER, False),
+        (S.PAID, END, None, Answer.NO_ANSWER, False),
+    ],
+)
+def test_what_is_unverifiable(
+    status: S, now: datetime, conclusive: datetime | None, answer: Answer, expected: bool
+) -> None:
+    payment = evolve(PAYMENT, status=status, last_conclusive_at=conclusive)
+    assert is_unverifiable(payment, asked(answer, now), now) is expected
+    flagged = evolve(payment, flags=frozenset({Flag.UNVERIFIABLE.value}))
+    assert is_unverifiable(flagged, asked(answer, now), now) is False
+
+
+@given(
+    minutes=st.floats(0, 12_000),
+    mode=st.sampled_from(Mode),
+    status=st.sampled_from(sorted(WATCHED)),
+    answer=st.sampled_from([Answer.NOT_FOUND, Answer.NO_ANSWER, Answer.FAILED_TX, Answer.UNREADABLE]),
+    no_answers=st.integers(0, 40),
+    hint=st.none() | st.floats(0, 12_000),
+)
+def test_what_is_watched_always_has_a_next_look_in_the_time_of_its_watch(
+    minutes: float, mode: Mode, status: S, answer: Answer, no_answers: int, hint: float | None
+) -> None:
+    now = at(minutes)
+    hint_at = None if hint is None or hint > minutes else at(hint)
+    payment = evolve(PAYMENT, status=status, no_answers=no_answers, last_check_at=now, hint_at=hint_at)
+    planned = next_look(payment, mode, now=now, outcome=asked(answer, now, reason="x"))
+    if now < END:
+        assert planned.at is not None
+        assert planned.at >= min(now, DEADLINE)
+        assert planned.at <= max(END, now + timedelta(minutes=5))
+    if status is S.PENDING and planned.at is not None:
+        assert planned.at <= DEADLINE
+    assert planned.reason
+
+
+def test_the_pause_doubles_up_to_five_minutes() -> None:
+    assert [backoff(n).total_seconds() for n in (0, 1, 2, 3, 4, 5, 6, 7, 8)] == [5, 5, 10, 20, 40, 80, 160, 300, 300]
