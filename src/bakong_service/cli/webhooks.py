@@ -111,8 +111,8 @@ def rotate(reference: str, *, operator: str | None = None, json: AsJson = False)
     output.one(_act(operation, operator), as_json=json)
 
 
-@app.command
-def test(reference: str, *, operator: str | None = None, json: AsJson = False) -> None:
+@app.command(name="test")
+def send_test(reference: str, *, operator: str | None = None, json: AsJson = False) -> None:
     """Have an event `endpoint.test` sent to an endpoint; prints the event's id."""
     event = _act(
         lambda connection, service, by: operations.test(connection, service.business, reference, **by), operator

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
+from bakong_service.domain.event import Event
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
@@ -52,9 +54,14 @@ class Endpoint:
     failures: int  # attempts that failed since
     created_at: datetime
 
-    def wants(self, event_type: str) -> bool:
-        """Whether events of this type are delivered here."""
-        return not self.event_types or event_type in self.event_types
+    def wants(self, event: Event) -> bool:
+        """Whether an event is delivered here. A test goes to the endpoint under test, whatever types it asked for; that
+        an endpoint is disabled is told to the others."""
+        if event.type == "endpoint.test":
+            return event.subject == self.reference
+        if event.type == "endpoint.disabled" and event.subject == self.reference:
+            return False
+        return not self.event_types or event.type in self.event_types
 
 
 @frozen(kw_only=True)

@@ -4,8 +4,6 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from bakong_service.domain.endpoint import Endpoint
-from bakong_service.domain.event import Event
 from bakong_service.operations.business import Business
 from bakong_service.storage import deliveries, endpoints, outbox
 from bakong_service.storage.deliveries import NewDelivery
@@ -34,7 +32,7 @@ def dispatch(connection: Connection, business: Business, *, now: datetime) -> in
     # Lines before endpoints: the order in which whoever records an attempt locks them.
     taken = deliveries.lines(connection, [event.subject for event in events])
     listening = endpoints.every(connection, lock=True)
-    wanted = [(event, endpoint) for event in events for endpoint in listening if _is_for(event, endpoint)]
+    wanted = [(event, endpoint) for event in events for endpoint in listening if endpoint.wants(event)]
     if wanted:
         new = [
             NewDelivery(
@@ -49,11 +47,3 @@ def dispatch(connection: Connection, business: Business, *, now: datetime) -> in
         deliveries.add(connection, business.identifiers, new, now=now)
         signal(connection, DELIVERIES)
     return len(events)
-
-
-def _is_for(event: Event, endpoint: Endpoint) -> bool:
-    if event.type == "endpoint.test":
-        return event.subject == endpoint.reference
-    if event.type == "endpoint.disabled" and event.subject == endpoint.reference:
-        return False  # it is told to the others
-    return endpoint.wants(event.type)

@@ -54,7 +54,7 @@ def replay(
         dead = deliveries.dead_letters(connection, endpoint.id, [event.id for event in events])
         wanted = [event for event in events if event.id in dead]
     else:
-        wanted = [event for event in events if endpoint.wants(event.type)]
+        wanted = [event for event in events if endpoint.wants(event)]
     _add(connection, business, endpoint, wanted, now=now)
     details = {"since": since.isoformat(), "until": until and until.isoformat(), "count": len(wanted)}
     _audit(connection, business, actor, reference, details, now=now)

@@ -218,9 +218,10 @@ def attempts(connection: Connection, reference: str) -> list[Attempt]:
     ]
 
 
-def forget_attempts(connection: Connection, *, before: int, limit: int) -> int:
-    """Delete up to `limit` attempts whose ids are below `before`; how many there were. Ids rise with time."""
-    old = select(delivery_attempts.c.id).where(delivery_attempts.c.id < before).limit(limit)
+def forget_attempts(connection: Connection, *, before: datetime, limit: int) -> int:
+    """Delete up to `limit` attempts made before a moment; how many there were."""
+    first_kept = Identifiers(lambda _: 0).number(before)  # ids rise with time, and have an index
+    old = select(delivery_attempts.c.id).where(delivery_attempts.c.id < first_kept).limit(limit)
     return connection.execute(delete(delivery_attempts).where(delivery_attempts.c.id.in_(old))).rowcount
 
 

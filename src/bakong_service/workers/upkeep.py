@@ -1,10 +1,11 @@
-"""Small duties on the side: follow the test clock, forget idempotency keys that are over."""
+"""Small duties on the side: follow the test clock, forget what is over."""
 
 from datetime import datetime, timedelta
 
 from attrs import frozen
 
 from bakong_service.clock import Clock
+from bakong_service.operations import deliveries
 from bakong_service.storage import idempotency, test_clock
 from bakong_service.storage.executor import Executor
 
@@ -28,11 +29,13 @@ class ClockFollower:
 
 @frozen(eq=False)
 class Forgetter:
-    """Forgets the idempotency keys that are over."""
+    """Forgets the idempotency keys that are over, and the deliveries' attempts that are old."""
 
     executor: Executor
 
     async def step(self, now: datetime) -> datetime:
         """Forget; again in an hour."""
         await self.executor.run(lambda connection: idempotency.prune(connection, now=now))
+        while await self.executor.run(lambda connection: deliveries.forget_attempts(connection, now=now)):
+            pass  # a thousand a transaction, so that nobody waits
         return now + _FORGET_EVERY

@@ -205,9 +205,7 @@ class Shopfront:
         return await self.executor.run(operation)
 
     async def forget_attempts(self) -> int:
-        return await self.executor.run(
-            lambda c: delivery_operations.forget_attempts(c, self.business, now=self.clock.now())
-        )
+        return await self.executor.run(lambda c: delivery_operations.forget_attempts(c, now=self.clock.now()))
 
     async def dispatch(self) -> None:
         await self.dispatcher.step(self.clock.now())
