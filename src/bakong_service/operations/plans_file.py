@@ -12,10 +12,11 @@ import json
 import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from bakong_khqr.money import Currency, write_amount
 from bakong_service.domain.money import EXPONENTS, Money
 from bakong_service.domain.plan import PERIOD, PlanTerms
 
@@ -58,10 +59,12 @@ def _plan(where: str, plan: Any) -> PlanTerms:
     if plan["currency"] not in EXPONENTS:
         raise PlansFileError(f"{where}: currency is {plan['currency']!r}; it may be {' or '.join(EXPONENTS)}")
     try:
-        price = Money.of(Decimal(plan["price"]), plan["currency"])
+        price = _price(plan["price"], Currency(plan["currency"]))
         period = timedelta(days=plan["period_days"]) if "period_days" in plan else PERIOD
         return PlanTerms(code=plan["code"], name=plan["name"], price=price, period=period)
-    except InvalidOperation as error:
-        raise PlansFileError(f"{where}: price is {plan['price']!r}; it takes digits and a point") from error
     except (ValueError, OverflowError) as error:
         raise PlansFileError(f"{where}: {error}") from error
+
+
+def _price(text: str, currency: Currency) -> Money:
+    return Money.of(Decimal(write_amount(text, currency) or 0), currency.value)

@@ -7,7 +7,6 @@ from bakong_service.domain.payment import Payment
 from bakong_service.domain.plan import Plan
 from bakong_service.domain.subscription import Subscription
 from bakong_service.operations.presenting import moment
-from bakong_service.storage.history import Change
 
 
 def subscription(subscription: Subscription, *, open_payment: Payment | None, credit: Money) -> dict[str, Any]:
@@ -56,21 +55,6 @@ def plan(plan: Plan) -> dict[str, Any]:
         "currency": plan.price.currency,
         "period_seconds": int(plan.period.total_seconds()),
         "created_at": moment(plan.created_at),
-    }
-
-
-def change(change: Change) -> dict[str, Any]:
-    """A line of a subscription's history."""
-    return {
-        "object": "change",
-        "version": change.version,
-        "old_status": change.old_status,
-        "new_status": change.new_status,
-        "reason": change.reason,
-        "actor": change.actor,
-        "event": change.event_type,
-        "metadata": change.metadata or {},
-        "at": moment(change.at),
     }
 
 

@@ -15,12 +15,12 @@ from bakong_service.domain.lifecycle import due_by
 from bakong_service.domain.payment import Payment
 from bakong_service.domain.subscription import Status, Subscription
 from bakong_service.operations import cancelling, plan_changes, renewing
-from bakong_service.operations.subscription_presenting import change as shown_change
 from bakong_service.operations.subscription_recording import present
 from bakong_service.storage import history, subscriptions
 from bakong_service.web import answers, bodies, paging, payments
 from bakong_service.web.auth import caller
 from bakong_service.web.idempotency import Answer, idempotent
+from bakong_service.web.payment_records import change
 from bakong_service.web.service import Service, of
 
 PlanCode = Annotated[str, Meta(min_length=1, max_length=32)]
@@ -117,7 +117,7 @@ async def changes(request: Request) -> Response:
         )
 
     rows = await of(request).executor.read(query, many=True)
-    return paging.answer(request, page, rows, position=lambda change: change.version, shape=shown_change)
+    return paging.answer(request, page, rows, position=lambda row: row.version, shape=change)
 
 
 async def upgrade(request: Request) -> Response:
