@@ -28,6 +28,7 @@ from bakong_service.workers.dispatch import Dispatcher
 from bakong_service.workers.loop import Loop
 from bakong_service.workers.renewal import Boundaries
 from bakong_service.workers.upkeep import ClockFollower, Forgetter
+from bakong_service.workers.verification import Verifier
 from bakong_service.workers.watching import watcher
 
 log = structlog.get_logger(__name__)
@@ -105,8 +106,10 @@ async def _service(settings: Settings, executor: Executor) -> Service:
 
 
 @asynccontextmanager
-async def working(loops: list[Loop]) -> AsyncIterator[None]:
+async def working(service: Service, loops: list[Loop]) -> AsyncIterator[None]:
     """Run the workers' loops for as long as this lasts."""
+    for loop in loops:
+        service.metrics.follow(loop)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(loop.run(), name=loop.name) for loop in loops]
         try:
@@ -136,6 +139,7 @@ def workers(service: Service) -> list[Loop]:
         email=settings.bakong_email,
         daily_limit=settings.bakong_daily_limit,
     )
+    service.metrics.count("bakong_checks", "Answers to checks, by what they told", settlement.counts)
     return [
         Loop(
             "settlement",
@@ -143,6 +147,9 @@ def workers(service: Service) -> list[Loop]:
             service.clock,
             _woken(service, signals.CHECKS),
             close=http.aclose,
+        ),
+        Loop(
+            "verification", Verifier(service.executor, service.business, service.metrics.verified).step, service.clock
         ),
         Loop("forgetting", Forgetter(service.executor).step, service.clock),
         Loop("boundaries", Boundaries(*parts).step, service.clock),

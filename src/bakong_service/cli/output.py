@@ -9,6 +9,8 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
+_LEAST_WIDTH = 140
+
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
 """The option that every command with an answer has."""
 
@@ -23,7 +25,7 @@ def one(found: Mapping[str, Any], *, as_json: bool) -> None:
     table.add_column(overflow="fold")
     for name, value in found.items():
         table.add_row(name, _cell(value))
-    Console().print(table)
+    _console().print(table)
 
 
 def many(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
@@ -36,7 +38,12 @@ def many(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: 
         table.add_column(column, overflow="fold", no_wrap=number == 0)  # the first is what one copies
     for row in rows:
         table.add_row(*(_cell(row[column]) for column in columns))
-    Console().print(table)
+    _console().print(table)
+
+
+def _console() -> Console:
+    """Wide enough for a table's lines, whatever width a pipe or a small window has."""
+    return Console(width=max(Console().width, _LEAST_WIDTH))
 
 
 def _json(value: Any) -> None:

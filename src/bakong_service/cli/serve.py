@@ -49,7 +49,7 @@ async def _serve(settings: Settings, *, workers: bool) -> None:
         if settings.is_test:
             await tell_simulator_the_time(service)
         http = server(application(service), host=settings.host, port=settings.port)
-        async with app.working(app.followers(service) + (app.workers(service) if workers else [])):
+        async with app.working(service, app.followers(service) + (app.workers(service) if workers else [])):
             with _stopping(service):
                 serving = asyncio.create_task(http.serve())
                 stopped = asyncio.create_task(service.stopping.wait())
@@ -63,7 +63,7 @@ async def _serve(settings: Settings, *, workers: bool) -> None:
 async def _work(settings: Settings) -> None:
     async with (
         app.opened(settings, prepared=True) as service,
-        app.working(app.followers(service) + app.workers(service)),
+        app.working(service, app.followers(service) + app.workers(service)),
     ):
         with _stopping(service):
             log.info("working")

@@ -80,6 +80,7 @@ class Gate:
 
     def _tell(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
         route = getattr(scope.get("route"), "path", None)
+        self._service.metrics.request(scope["method"], route or "none", status, seconds)
         caller = scope.get("state", {}).get("caller")
         access.info(
             "request",

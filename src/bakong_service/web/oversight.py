@@ -10,6 +10,7 @@ from bakong_service.domain.allowance import Allowance
 from bakong_service.operations.presenting import moment
 from bakong_service.storage import access
 from bakong_service.storage import budget as budgets
+from bakong_service.storage.facts import facts
 from bakong_service.storage.verification import Violation, verify
 from bakong_service.web import answers
 from bakong_service.web.service import Service, of
@@ -33,6 +34,21 @@ async def violations(service: Service) -> list[Violation]:
         lambda connection: verify(connection, business.vault, subscription_grace=business.subscriptions.grace, now=now),
         many=True,
     )
+
+
+async def metrics(request: Request) -> Response:
+    """Metrics for Prometheus."""
+    service = of(request)
+    now = service.clock.now()
+    found = await service.executor.read(lambda connection: facts(connection, now=now), many=True)
+    allowance = await service.executor.read(
+        lambda connection: budgets.read(connection, limit=service.settings.bakong_daily_limit, now=now)
+    )
+    found["budget_used"] = allowance.used
+    if allowance.remaining is not None:
+        found["budget_remaining"] = allowance.remaining
+    text, content_type = service.metrics.exposition(found)
+    return Response(text, media_type=content_type)
 
 
 async def today(service: Service) -> dict[str, Any]:

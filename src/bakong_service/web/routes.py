@@ -70,6 +70,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET",  "/v1/verify", oversight.verification, "admin", "Check every invariant", answer="verification"),
     Route("POST", "/v1/test/clock/advance", test_mode.advance, "operator", "Move the test clock on", body=test_mode.AdvanceBody, answer="test_clock", test_only=True),
     Route("POST", "/v1/test/pay", test_mode.pay, "operator", "Pay through the simulator", body=test_mode.PayBody, answer="simulated_payment", test_only=True),
+    Route("GET",  "/metrics", oversight.metrics, "metrics", "Metrics for Prometheus", answer="text/plain"),
     Route("GET",  "/health/live", health.live, None, "Is the process alive", answer="health"),
     Route("GET",  "/health/ready", health.ready, None, "Is the service ready", answer="health"),
 )

@@ -11,6 +11,7 @@ from bakong_service.settings import Settings
 from bakong_service.storage.executor import Executor
 from bakong_service.web.changes import Changes
 from bakong_service.web.limiter import Limiter
+from bakong_service.web.metrics import Metrics
 
 
 @frozen(kw_only=True, eq=False)
@@ -22,6 +23,7 @@ class Service:
     clock: Clock
     settings: Settings
     changes: Changes
+    metrics: Metrics = Factory(Metrics)
     limiter: Limiter = Factory(Limiter)
     stopping: asyncio.Event = Factory(asyncio.Event)  # set when the process is asked to stop: whoever waits, ends
 

@@ -1,0 +1,28 @@
+"""A few numbers about the whole, each from a small partial index: what a scrape may ask every few seconds."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from bakong_service.storage import outbox
+from bakong_service.storage.schema import deliveries, payments, review_items
+
+
+def facts(connection: Connection, *, now: datetime) -> dict[str, float]:
+    """Counts, and ages in seconds, by name."""
+    due = select(func.count(), func.min(payments.c.next_check_at)).where(payments.c.next_check_at.is_not(None))
+    watched, oldest = connection.execute(due).one()
+    waiting = select(func.count()).where(deliveries.c.state == "pending")
+    in_review = select(func.count()).where(review_items.c.resolved_at.is_(None))
+    lag = outbox.oldest_undispatched(connection)
+    return {
+        "payments_watched": watched,
+        "watcher_behind_seconds": _age(oldest, now),
+        "reviews_open": connection.execute(in_review).scalar_one(),
+        "deliveries_pending": connection.execute(waiting).scalar_one(),
+        "dispatch_lag_seconds": _age(lag, now),
+    }
+
+
+def _age(moment: datetime | None, now: datetime) -> float:
+    return 0.0 if moment is None else max(0.0, (now - moment).total_seconds())

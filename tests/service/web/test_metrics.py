@@ -1,0 +1,69 @@
+"""Metrics: requests, workers, and the database as it is."""
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from bakong_service.web.service import Service
+from bakong_service.workers.loop import Loop
+from bakong_service.workers.verification import Verifier
+
+pytestmark = pytest.mark.anyio
+
+
+async def scraped(client: httpx.AsyncClient) -> dict[tuple[str, str], float]:
+    response = await client.get("/metrics")
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"].startswith("text/plain")
+    return {
+        (sample.name, "/".join(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(response.text)
+        for sample in family.samples
+    }
+
+
+async def test_requests_are_counted_by_route_and_not_by_reference(client: httpx.AsyncClient) -> None:
+    for n in range(3):
+        await client.get(f"/v1/payments/pay_{n}")
+    found = await scraped(client)
+    assert found["bakong_http_requests_total", "GET//v1/payments/{reference}/404"] == 3
+
+
+async def test_the_database_is_told_as_it_is(client: httpx.AsyncClient, service: Service) -> None:
+    await client.post("/v1/payments", json={"amount": "1.00", "currency": "USD"})
+    service.clock.offset = timedelta(minutes=1)
+    found = await scraped(client)
+    assert found["bakong_fact", "payments_watched"] == 1
+    assert 50 < found["bakong_fact", "watcher_behind_seconds"] < 61
+    assert found["bakong_fact", "dispatch_lag_seconds"] >= 60
+    assert found["bakong_fact", "reviews_open"] == 0
+
+
+async def test_workers_and_their_counts_are_told(client: httpx.AsyncClient, service: Service) -> None:
+    async def step(now: Any) -> None:
+        return None
+
+    loop = Loop("settlement", step, service.clock)
+    loop.errors = 2
+    loop.last_step_at = service.clock.now()
+    service.metrics.follow(loop)
+    service.metrics.count("bakong_checks", "Answers", {"not_found": 5})
+    found = await scraped(client)
+    assert found["bakong_worker_errors", "settlement"] == 2
+    assert found["bakong_worker_last_step_timestamp", "settlement"] == loop.last_step_at.timestamp()
+    assert found["bakong_checks_total", "not_found"] == 5
+
+
+async def test_invariants_are_checked_every_hour(client: httpx.AsyncClient, service: Service) -> None:
+    told: list[int] = []
+    verifier = Verifier(service.executor, service.business, told.append)
+    now = service.clock.now()
+    first = await verifier.step(now)
+    assert (first, told) == (now + timedelta(minutes=5), [])
+    assert await verifier.step(first) == first + timedelta(hours=1)
+    assert told == [0]
+    service.metrics.verified(3)
+    assert (await scraped(client))["bakong_invariant_violations", ""] == 3
