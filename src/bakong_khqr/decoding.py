@@ -43,12 +43,15 @@ _REQUIRED = {
     "59": ("merchant_name", ErrorCode.MERCHANT_NAME_REQUIRED),
     "60": ("merchant_city", ErrorCode.MERCHANT_CITY_TAG_REQUIRED),
 }
-_TEMPLATES = {"29": INDIVIDUAL, "30": MERCHANT, "62": ADDITIONAL_DATA, "64": LANGUAGE}
+_TEMPLATES = (INDIVIDUAL, MERCHANT, ADDITIONAL_DATA, LANGUAGE)
 _ABSENT: dict[str, str] = {}
-_TOP_TEXTS = (UNION_PAY, MERCHANT_CATEGORY_CODE, MERCHANT_NAME, MERCHANT_CITY)
-_NAMES: dict[Path, str] = {one.path: one.name for one in _TOP_TEXTS} | {
-    one.path: one.name for template in _TEMPLATES.values() for one in template.fields
-}
+_NAMES: dict[Path, str] = (
+    {(identifier,): name for identifier, (name, _) in _REQUIRED.items()}
+    | {("01",): "point_of_initiation_method", ("15",): UNION_PAY.name, ("54",): "amount", ("63",): "crc"}
+    | {("99",): "timestamp", ("99", "00"): "created_at", ("99", "01"): "expires_at"}
+    | {(template.id,): template.name for template in _TEMPLATES}
+    | {one.path: one.name for template in _TEMPLATES for one in template.fields}
+)
 
 
 @define
@@ -173,7 +176,7 @@ def _read_structure(reading: Reading) -> None:
         name = _NAMES.get(reading.path_at(refused_at))
         problems.append(character_fault(payload, refused_at, field=name, offset=refused_at))
     if not reading.readable or len(objects) != len(pairs):
-        problems.extend(level_faults(payload, 0, ()))
+        _add_level_faults(reading, payload, 0, ())
     if "63" in objects and last != "63":
         at = reading.offset("63")
         message = f"the CRC (data object 63) stands at offset {at}; it must be the last data object"
@@ -209,8 +212,16 @@ def _read_template(reading: Reading, identifier: str, value: str) -> dict[str, s
     if stop != len(value) or len(members) != len(pairs):
         at = reading.offset(identifier)
         assert at is not None
-        reading.problems.extend(level_faults(value, at + 4, (identifier,)))
+        _add_level_faults(reading, value, at + 4, (identifier,))
     return members
+
+
+def _add_level_faults(reading: Reading, text: str, base: int, path: Path) -> None:
+    """Add what is malformed in one level, each with the name of the field or template that it is in."""
+    for fault in level_faults(text, base, path):
+        assert fault.offset is not None
+        fault.field = _NAMES.get(reading.path_at(fault.offset))
+        reading.problems.append(fault)
 
 
 def _judge_presence(reading: Reading) -> None:

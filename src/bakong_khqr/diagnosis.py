@@ -13,7 +13,7 @@ from bakong_khqr.emv.tlv import MOST_CHARACTERS, level_faults, may_nest, split
 from bakong_khqr.errors import ErrorCode, InvalidKHQR
 from bakong_khqr.meaning import meaning
 from bakong_khqr.notices import Notice, notices
-from bakong_khqr.timestamp import to_datetime
+from bakong_khqr.timestamp import check_aware, to_datetime
 
 
 @frozen
@@ -136,8 +136,7 @@ def problem_dict(problem: InvalidKHQR) -> dict[str, Any]:
 def _problems(reading: Reading, now: datetime | None) -> Iterator[InvalidKHQR]:
     if now is None:
         now = datetime.now(UTC)
-    elif now.utcoffset() is None:
-        raise ValueError(f"now {now.isoformat()} has no time zone: pass an aware datetime")
+    check_aware("now", now)
     yield from reading.problems
     if reading.expires_ms is not None and (expiry := to_datetime(reading.expires_ms)) < now:
         message = f"the code expired at {expiry:%Y-%m-%d %H:%M:%S} UTC"

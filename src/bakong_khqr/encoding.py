@@ -13,6 +13,7 @@ from bakong_khqr.account import ACCOUNTS, Kind
 from bakong_khqr.additional_data import ADDITIONAL_DATA, LANGUAGE, language_fault
 from bakong_khqr.emv.characters import character_fault, refused_character
 from bakong_khqr.emv.crc import crc16
+from bakong_khqr.errors import InvalidKHQR
 from bakong_khqr.fields import (
     DYNAMIC,
     MERCHANT_CATEGORY_CODE,
@@ -111,9 +112,8 @@ def _moments(given: Mapping[str, Any]) -> tuple[int, int | None]:
     return created_ms, created_ms + duration_milliseconds("expires_in", expires_in)
 
 
-def _refused_field(given: Mapping[str, Any]) -> Exception:
+def _refused_field(given: Mapping[str, Any]) -> InvalidKHQR:
     """Return the error for the first field that holds a refused character; the whole text was searched at once."""
-    for name, value in given.items():
-        if isinstance(value, str) and (at := refused_character(value)) is not None:
-            return character_fault(value, at, field=name)
-    raise AssertionError("a refused character was in no field")
+    texts = ((name, value) for name, value in given.items() if isinstance(value, str))
+    name, value, at = next((name, value, at) for name, value in texts if (at := refused_character(value)) is not None)
+    return character_fault(value, at, field=name)

@@ -16,6 +16,7 @@ from bakong_khqr.encoding import encode
 from bakong_khqr.errors import ErrorCode
 from bakong_khqr.fields import DYNAMIC, Fields
 from bakong_khqr.money import Currency, format_amount
+from bakong_khqr.timestamp import check_aware
 from bakong_khqr.whole_file import write_file
 
 if TYPE_CHECKING:
@@ -254,8 +255,7 @@ class KHQR:
 
     def is_expired(self, now: datetime) -> bool:
         """Say whether `now`, an aware `datetime`, is past the expiry. A code without one never expires."""
-        if now.utcoffset() is None:
-            raise ValueError(f"now {now.isoformat()} has no time zone: pass an aware datetime")
+        check_aware("now", now)
         return self.expires_at is not None and now > self.expires_at
 
     # Pictures. Pillow and the fonts are loaded when one is asked for, never with this module.

@@ -15,14 +15,21 @@ _THIRTEEN_DIGITS = re.compile("[0-9]{13}")
 _LEAST, _MOST = 10**12, 10**13 - 1
 
 
+def check_aware(name: str, value: datetime) -> None:
+    """Raise `TypeError` unless `value` is a `datetime`, and `ValueError` when it has no time zone."""
+    if not isinstance(value, datetime):
+        raise TypeError(f"{name} must be an aware datetime, not {type(value).__name__}")
+    if value.utcoffset() is None:
+        raise ValueError(f"{name} {value.isoformat()} has no time zone: pass an aware datetime")
+
+
 def to_milliseconds(name: str, value: datetime | int) -> int:
     """Return `value` in milliseconds, cut below them.
 
     Raises `TypeError` unless it is a `datetime` or an `int`, `ValueError` for a `datetime` without a time zone.
     """
     if isinstance(value, datetime):
-        if value.utcoffset() is None:
-            raise ValueError(f"{name} {value.isoformat()} has no time zone: pass an aware datetime")
+        check_aware(name, value)
         return (value - _EPOCH) // _MILLISECOND
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{name} must be an aware datetime or an int of milliseconds, not {type(value).__name__}")

@@ -1,4 +1,4 @@
-"""`inspect` explains a payload to a person: its characters, its problems and whose rules they break, what else to know."""
+"""`inspect` explains a payload to a person: every character, every problem and its rule, and what else to know."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -290,6 +290,13 @@ def test_a_code_expires_after_its_last_millisecond() -> None:
 @pytest.mark.parametrize("value", ["USD", 840, Currency.USD])
 def test_a_currency_may_be_given_in_letters_or_by_number(value: Any) -> None:
     assert KHQR.individual(**LEAST, currency=value).currency is Currency.USD
+    assert Currency(value) is Currency.USD
+
+
+@pytest.mark.parametrize("value", ["THB", 764, 840.0, None, ""])
+def test_there_are_no_other_currencies(value: Any) -> None:
+    with pytest.raises(ValueError, match="is not a valid Currency"):
+        Currency(value)
 
 
 def test_riel_is_the_currency_and_phnom_penh_the_city_unless_told_otherwise() -> None:

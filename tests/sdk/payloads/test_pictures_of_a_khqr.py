@@ -1,6 +1,8 @@
 """A `KHQR` draws itself: its own payload and texts, into bytes, text or a file that is never half written."""
 
 import base64
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,17 @@ def test_a_file_is_written_whole_or_left_alone(tmp_path: Path, monkeypatch: pyte
         write_file(target, b"after")
     assert target.read_bytes() == b"before"
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as reader:
+        received = reader.submit(pipe.read_bytes)
+        write_file(pipe, b"a picture")
+        assert received.result(timeout=10) == b"a picture"
+    assert pipe.is_fifo()
 
 
 def test_a_file_in_no_folder_is_an_error(static: KHQR, tmp_path: Path) -> None:

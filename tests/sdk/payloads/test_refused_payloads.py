@@ -53,7 +53,7 @@ FAULTS = [
     pytest.param(STATIC + "63040000", 8, "crc", 81, id="another checksum"),
     pytest.param(seal(STATIC).replace("Sokha", "Dokha"), 8, "crc", 81, id="a character changed"),
     pytest.param(STATIC + "6304ABCD" + seal(STATIC)[-8:], 8, "crc", 89, id="twice: the checksum is that of other text"),
-    pytest.param(seal(STATIC + "6304ABCD"), 1002, None, 89, id="twice, the second right"),
+    pytest.param(seal(STATIC + "6304ABCD"), 1002, "crc", 89, id="twice, the second right"),
     pytest.param(STATIC + "6304ABCD" + tlv("61", "12000"), 24, "crc", None, id="something behind 63"),
     pytest.param(seal(STATIC + "7008"), 24, "crc", None, id="the checksum inside another value"),
     # The structure.
@@ -65,17 +65,17 @@ FAULTS = [
     pytest.param(seal(STATIC + "62 1x"), 1001, None, 83, id="a blank in a length"),
     pytest.param(seal(STATIC + "62១១x"), 1001, None, 83, id="Khmer digits as a length"),
     pytest.param(seal(STATIC + "6a01x"), 1001, None, 81, id="a letter in an ID"),
-    pytest.param(seal(STATIC + tlv("62", "abcd")), 1001, None, 85, id="letters in a template"),
-    pytest.param(seal(STATIC + tlv("62", "01-1")), 1001, None, 87, id="a negative length in a template"),
-    pytest.param(seal(STATIC + tlv("62", "0105INV")), 1001, None, 87, id="a member longer than its template"),
-    pytest.param(seal(STATIC + tlv("64", "00")), 1001, None, 85, id="half a member"),
+    pytest.param(seal(STATIC + tlv("62", "abcd")), 1001, "additional_data", 85, id="letters in a template"),
+    pytest.param(seal(STATIC + tlv("62", "01-1")), 1001, "additional_data", 87, id="a negative length in a template"),
+    pytest.param(seal(STATIC + tlv("62", "0105INV")), 1001, "additional_data", 87, id="a member longer than that"),
+    pytest.param(seal(STATIC + tlv("64", "00")), 1001, "language_template", 85, id="half a member"),
     pytest.param(
         seal(STATIC + "62116" + "0125" + "x" * 25 + "0225" + "x" * 25),
         1001, None, 96, id="three digits of length",
     ),
     pytest.param(seal(STATIC + tlv("80", "x") + tlv("80", "x")), 1002, None, 86, id="an unknown ID twice"),
-    pytest.param(seal(STATIC + ACCOUNT), 1002, None, 81, id="29 twice"),
-    pytest.param(seal(STATIC + tlv("62", tlv("01", "a") + tlv("01", "b"))), 1002, None, 90, id="a bill number twice"),
+    pytest.param(seal(STATIC + ACCOUNT), 1002, "individual_account", 81, id="29 twice"),
+    pytest.param(seal(STATIC + tlv("62", tlv("01", "a") + tlv("01", "b"))), 1002, "bill_number", 90, id="two bills"),
     pytest.param(
         seal(STATIC + tlv("30", tlv("00", "b@c") + "0101x0201y")),
         1006, "bakong_account_id", 81, id="29 and 30",
@@ -369,7 +369,9 @@ def test_a_payload_that_is_no_text_is_a_type_error(other: object) -> None:
             function(other)  # type: ignore[operator]  # that is what is refused
 
 
-def test_a_now_without_a_zone_is_a_value_error() -> None:
+def test_a_now_without_a_zone_is_a_value_error_and_one_that_is_no_datetime_a_type_error() -> None:
     for function in (verify, inspect):
+        with pytest.raises(TypeError, match="now must be an aware datetime, not int"):
+            function(seal(STATIC), 1_764_000_000_000)  # type: ignore[operator]  # that is what is refused
         with pytest.raises(ValueError, match="time zone"):
             function(seal(STATIC), datetime(2026, 1, 1))  # type: ignore[operator]  # noqa: DTZ001 - that is the fault

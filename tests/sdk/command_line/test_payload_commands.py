@@ -1,0 +1,174 @@
+"""`khqr encode`, `decode`, `verify` and `inspect`, each as a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from bakong_khqr import KHQR, emv
+
+STATIC = KHQR.individual(bakong_account_id="sokha@aclb", merchant_name="ហាងកាហ្វេ").payload
+LEAST = ("--bakong-account-id", "sokha@aclb", "--merchant-name", "Sokha Coffee")
+
+
+def khqr(*arguments: str, given: str | bytes = "", **environment: str) -> "subprocess.CompletedProcess[str]":
+    finished = subprocess.run(
+        [sys.executable, "-m", "bakong_khqr.cli", *arguments],
+        input=given.encode() if isinstance(given, str) else given,
+        capture_output=True,
+        check=False,
+        env=os.environ | {"COLUMNS": "200", "NO_COLOR": "1"} | environment,
+    )
+    return subprocess.CompletedProcess(
+        finished.args, finished.returncode, finished.stdout.decode(), finished.stderr.decode()
+    )
+
+
+def test_a_code_is_made_and_piped_through_all_the_others() -> None:
+    made = khqr(
+        "encode", *LEAST, "--currency", "USD", "--amount", "2.50", "--expires-in", "10m", "--bill-number", "INV-1"
+    )
+    assert (made.returncode, made.stderr) == (0, "")
+    decoded = khqr("decode", "--json", given=made.stdout)
+    fields = json.loads(decoded.stdout)
+    assert fields["payload"] == made.stdout.strip()
+    assert (fields["amount"], fields["currency"], fields["bill_number"]) == ("2.50", "USD", "INV-1")
+    assert fields["md5"] == KHQR.decode(made.stdout.strip()).md5
+    verified = khqr("verify", given=made.stdout)
+    assert (verified.returncode, verified.stdout) == (0, "valid\n")
+    inspected = khqr("inspect", given=made.stdout)
+    assert inspected.returncode == 0
+    assert inspected.stdout.startswith("A valid KHQR.")
+
+
+def test_every_option_is_a_field() -> None:
+    fields = {
+        "bakong_account_id": "shop@abaa",
+        "merchant_name": "Shop",
+        "merchant_city": "Siem Reap",
+        "currency": "KHR",
+        "amount": "10000",
+        "merchant_id": "123456",
+        "acquiring_bank": "ABA",
+        "bill_number": "a",
+        "mobile_number": "b",
+        "store_label": "c",
+        "terminal_label": "d",
+        "purpose_of_transaction": "e",
+        "language_preference": "km",
+        "merchant_name_alternate_language": "ហាង",
+        "merchant_city_alternate_language": "សៀមរាប",
+        "upi_account_information": "12345678",
+        "merchant_category_code": "5812",
+        "created_at": "2026-01-31T17:00:00+07:00",
+        "expires_at": "1769854200000",
+    }
+    options = [word for name, value in fields.items() for word in (f"--{name.replace('_', '-')}", value)]
+    made = khqr("encode", *options, "--json")
+    assert made.returncode == 0, made.stderr
+    found = json.loads(made.stdout)
+    moments = {"created_at": "2026-01-31T10:00:00+00:00", "expires_at": "2026-01-31T10:10:00+00:00"}
+    assert found == fields | moments | {
+        "kind": "merchant",
+        "point_of_initiation_method": "12",
+        "payload": found["payload"],
+        "md5": KHQR.decode(found["payload"]).md5,
+    }
+    individual = khqr("encode", *LEAST, "--account-information", "012345678", "--json")
+    assert json.loads(individual.stdout)["account_information"] == "012345678"
+
+
+@pytest.mark.parametrize("given", [STATIC, STATIC + "\n", STATIC + "\r\n", "\ufeff" + STATIC])
+def test_a_payload_is_read_from_standard_input_without_the_shells_line_end(given: str) -> None:
+    assert khqr("verify", given=given).returncode == 0
+    assert khqr("verify", "-", given=given).returncode == 0
+
+
+def test_a_payload_is_taken_as_an_argument() -> None:
+    assert khqr("verify", STATIC).returncode == 0
+    assert khqr("verify", "-1").returncode == 1
+
+
+@pytest.mark.parametrize("command", ["decode", "verify", "inspect"])
+@pytest.mark.parametrize("given", ["", "hello", STATIC[:-1], STATIC.replace("sokha", "dokha")])
+def test_a_wrong_payload_is_exit_code_1(command: str, given: str) -> None:
+    finished = khqr(command, given=given)
+    assert finished.returncode == 1
+    assert "CRC" in finished.stdout + finished.stderr
+    told = json.loads(khqr(command, "--json", given=given).stdout)
+    assert told["valid"] is False
+    assert told["problems"][0]["code"] in {8, 24}
+    assert told["problems"][0]["change"]
+
+
+def test_bytes_that_are_no_text_are_a_wrong_payload() -> None:
+    finished = khqr("inspect", given=b"\xff\xfe\x00")
+    assert finished.returncode == 1
+    assert "U+DCFF has no place in a payload" in finished.stdout
+
+
+def test_expiry_is_judged_by_the_time_that_is_given() -> None:
+    made = khqr("encode", *LEAST, "--amount", "100", "--created-at", "1764000000000", "--expires-at", "1764000600000")
+    assert khqr("verify", given=made.stdout).stdout.startswith("wrong: the code expired at 2025-11-24 16:10:00 UTC")
+    assert khqr("verify", "--now", "2025-11-24T23:05:00+07:00", given=made.stdout).returncode == 0
+    for command in ("verify", "inspect"):
+        unusable = khqr(command, "--now", "2025-11-24T23:05:00", given=made.stdout)
+        assert (unusable.returncode, unusable.stdout) == (2, "")
+        assert "time zone" in unusable.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "told"),
+    [
+        ((), 1, "bakong_account_id (data object 29.00) is required"),
+        (("--bakong-account-id", "a@b"), 1, "merchant_name (data object 59) is required"),
+        ((*LEAST, "--merchant-id", "1"), 1, "acquiring_bank (data object 30.02) is required"),
+        ((*LEAST, "--amount", "1.5"), 1, "amount '1.5': riel are whole"),
+        ((*LEAST, "--amount", "1"), 1, "expires_in"),
+        ((*LEAST, "--amount", "1", "--expires-in", "ten"), 2, "expires_in 'ten' is no duration"),
+        ((*LEAST, "--amount", "1", "--expires-at", "tomorrow"), 2, "expires_at 'tomorrow' is no time"),
+        ((*LEAST, "--amount", "1", "--expires-at", "2026-01-01"), 2, "time zone"),
+        (
+            (*LEAST, "--merchant-id", "1", "--account-information", "1"),
+            2,
+            "account_information goes with an individual",
+        ),
+        ((*LEAST, "--out", "codes"), 2, "--out goes with --csv"),
+        (("--csv", "nowhere.csv"), 2, "--csv needs --out"),
+        (("--csv", "nowhere.csv", "--out", "codes"), 2, "nowhere.csv"),
+        ((*LEAST, "--colour", "red"), 2, "--colour"),
+    ],
+)
+def test_a_field_that_is_wrong_is_1_and_an_option_that_cannot_be_used_is_2(
+    options: tuple[str, ...], code: int, told: str
+) -> None:
+    finished = khqr("encode", *options)
+    assert (finished.returncode, finished.stdout) == (code, "")
+    assert told in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+@pytest.mark.parametrize("command", ["encode", "decode", "verify", "inspect"])
+def test_the_help_tells_every_option_and_the_exit_codes(command: str) -> None:
+    finished = khqr(command, "--help")
+    assert finished.returncode == 0
+    assert "Exit code 0" in finished.stdout
+    assert "--json" in finished.stdout
+
+
+def test_khmer_is_printed_whatever_the_code_page() -> None:
+    finished = khqr("decode", STATIC, PYTHONIOENCODING="cp1252")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert "ហាងកាហ្វេ" in finished.stdout
+
+
+def test_a_payload_from_abroad_is_explained_and_not_valid() -> None:
+    text = "00020101021129370016A000000677010111011300660000000005802TH53037646304"
+    finished = khqr("inspect", "--json", given=text + emv.crc16(text))
+    found: dict[str, Any] = json.loads(finished.stdout)
+    assert finished.returncode == 1
+    assert [one["id"] for one in found["data_objects"]] == ["00", "01", "29", "58", "53", "63"]
+    assert 1008 in [one["code"] for one in found["problems"]]
