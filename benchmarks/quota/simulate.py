@@ -73,8 +73,8 @@ def transaction(payer: Payer, now: float) -> Transaction | None:
     sent = START + timedelta(seconds=payer.paid)
     return Transaction(
         hash="0" * 64, from_account_id=None, to_account_id="sokha@aclb", currency=Currency.USD, amount=Decimal("2.50"),
-        created_at=sent, acknowledged_at=sent, description=None, tracking_status=None, receiver_bank=None, receiver_bank_account=None,
-        instruction_ref=None, external_ref=None,
+        created_at=sent, acknowledged_at=sent, description=None, tracking_status=None, receiver_bank=None,
+        receiver_bank_account=None, instruction_ref=None, external_ref=None,
     )  # fmt: skip
 
 

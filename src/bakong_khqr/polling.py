@@ -67,8 +67,8 @@ class PollingSchedule:
                 yield age
 
 
-GROWING = PollingSchedule(at_seconds=(3, 6, 9, 13, 17, 22, 28, 35, 43, 52, 62, 74, 87, 101), then_every_seconds=15)
-"""For a token without a quota: most payments are seen within a few seconds, 14 checks in the first 100 s."""
+GROWING = PollingSchedule(at_seconds=(0, 3, 6, 9, 13, 17, 22, 28, 35, 43, 52, 62, 74, 87, 101), then_every_seconds=15)
+"""For a token without a quota. At once, since a wait may be a resumed one, then every few seconds, later every 15."""
 
 SPARING = PollingSchedule(at_seconds=(150,))
 """For 100 calls a day: one check when most payers are done, and the last one; the rest is left to hints.

@@ -166,7 +166,7 @@ def test_no_answer_is_taken_for_a_payment_that_it_is_not(khqr: KHQR) -> None:
     kinds = run(2000, 20261123, khqr, reading(khqr))
     # The run is worth its name only if all kinds came up.
     assert kinds["paid"] > 20
-    assert kinds["NoneType"] > 50
+    assert kinds["NoneType"] > 20
     assert {
         "Transaction",
         "UnexpectedAnswer",

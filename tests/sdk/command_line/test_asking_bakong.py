@@ -142,11 +142,8 @@ class TestCheck:
 
 
 class TestWatch:
-    def test_it_ends_with_the_payment(
-        self, simulator: Any, khqr_command: Any, code: KHQR, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_it_ends_with_the_payment(self, simulator: Any, khqr_command: Any, code: KHQR) -> None:
         simulator.pay(code)
-        monkeypatch.setattr("bakong_khqr.cli.payment.GROWING", _at_once())
         status, out, err = khqr_command("watch", code.payload, "--json")
         assert (status, json.loads(out)["state"]) == (YES, "paid")
         assert "waiting for <KHQR" in err
@@ -169,12 +166,6 @@ class TestWatch:
         static = KHQR.individual(bakong_account_id="sokha@aclb", merchant_name="Sokha Coffee")
         status, _, err = khqr_command("watch", static.payload)
         assert (status, "is static" in err) == (UNUSABLE, True)
-
-
-def _at_once() -> Any:
-    from bakong_khqr.polling import PollingSchedule
-
-    return PollingSchedule(at_seconds=(0,))
 
 
 def _made_long_ago() -> KHQR:
