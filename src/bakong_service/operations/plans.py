@@ -34,7 +34,7 @@ def offer(connection: Connection, business: Business, terms: PlanTerms, *, actor
     least = business.subscriptions.least_charge[terms.price.currency]
     if terms.price.minor < least:
         rule = f"is {terms.price} {terms.price.currency}; a QR asks for at least {least} in the currency's least unit"
-        raise Invalid("invalid_plan", f"price {rule}", (Fault("/price", "too_small", rule),))
+        raise Invalid("invalid_plan", f"price {rule}", (Fault("/amount", "too_small", rule),))
     newest = plans.latest(connection, terms.code)
     if newest is not None:
         if newest.terms == terms:

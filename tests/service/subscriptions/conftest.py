@@ -1,9 +1,10 @@
 """A shop whose time is the test's: operations on a real database, money told as Bakong would tell it."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import anyio
 import pytest
 from attrs import evolve
 from sqlalchemy import Connection, select
@@ -18,7 +19,7 @@ from bakong_service.operations import boundaries, payments, plans
 from bakong_service.operations.business import Business
 from bakong_service.operations.settling import settle
 from bakong_service.storage import credit_entries, history, subscriptions
-from bakong_service.storage.executor import Executor
+from bakong_service.storage.executor import Executor, connect
 from bakong_service.storage.history import Change
 from bakong_service.storage.schema import events
 from bakong_service.vault import Vault
@@ -164,3 +165,24 @@ async def desk(executor: Executor) -> Desk:
     desk = Desk(executor)
     await desk.do(plans.ensure_defaults, PLANS)
     return desk
+
+
+@pytest.fixture
+def desk_of(database_url: str) -> Callable[[Callable[[Desk], Awaitable[T]]], T]:
+    """Do something at a desk from a test that isn't asynchronous itself; the desk's time is the present."""
+
+    def run(work: Callable[[Desk], Awaitable[T]]) -> T:
+        async def at_a_desk() -> T:
+            executor = connect(database_url)
+            await executor.start()
+            try:
+                desk = Desk(executor)
+                desk.at(datetime.now(UTC))
+                await desk.do(plans.ensure_defaults, None)
+                return await work(desk)
+            finally:
+                await executor.close()
+
+        return anyio.run(at_a_desk)
+
+    return run
