@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from bakong_service.domain.errors import Conflict, Fault, Invalid
+from bakong_service.domain.errors import Fault, Invalid
 from bakong_service.domain.plan import DEFAULT_PLANS, Plan, PlanTerms
 from bakong_service.operations.business import Business
 from bakong_service.storage import audit, plans
@@ -35,6 +35,7 @@ def offer(connection: Connection, business: Business, terms: PlanTerms, *, actor
     if terms.price.minor < least:
         rule = f"is {terms.price} {terms.price.currency}; a QR asks for at least {least} in the currency's least unit"
         raise Invalid("invalid_plan", f"price {rule}", (Fault("/amount", "too_small", rule),))
+    plans.lock(connection)
     newest = plans.latest(connection, terms.code)
     if newest is not None:
         if newest.terms == terms:
@@ -55,11 +56,7 @@ def offer(connection: Connection, business: Business, terms: PlanTerms, *, actor
         period=terms.period,
         created_at=now,
     )
-    if not plans.add(connection, plan):
-        standing = plans.latest(connection, terms.code)
-        if standing is not None and standing.terms == terms:  # two starts at once say the same
-            return standing
-        raise Conflict("plan_changed", f"{terms.code} was given another version at the same time; look and try again")
+    plans.add(connection, plan)
     audit.write(
         connection,
         business.identifiers,

@@ -29,8 +29,7 @@ def reverse(connection: Connection, business: Business, payment: Payment, *, act
     if credited is not None:
         _take_credit(connection, business, payment, credited, now)
         return
-    if payment.subscription_id is None:
-        return
+    assert payment.subscription_id is not None  # what is paid for a plan went to a subscription, or became credit
     subscription = boundaries.apply_due(connection, business, payment.subscription_id, now=now)
     if subscription.status is Status.EXPIRED:
         return

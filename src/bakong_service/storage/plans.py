@@ -3,12 +3,13 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, func, insert, select, text
 
 from bakong_service.domain.money import Money
 from bakong_service.domain.plan import Plan
-from bakong_service.storage.inserting import insert_new
 from bakong_service.storage.schema import plans
+
+_LOCK = text("SELECT pg_advisory_xact_lock(7238)")
 
 
 def latest(connection: Connection, code: str) -> Plan | None:
@@ -36,11 +37,16 @@ def every_latest(connection: Connection) -> list[Plan]:
     return [read(row) for row in connection.execute(query).mappings()]
 
 
-def add(connection: Connection, plan: Plan) -> bool:
-    """Write a version; False where somebody else wrote this version first."""
-    return insert_new(
-        connection,
-        plans,
+def lock(connection: Connection) -> None:
+    """Let nobody else write a version until this transaction ends. SQLite has one writer."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_LOCK)
+
+
+def add(connection: Connection, plan: Plan) -> None:
+    """Write a version. The caller holds `lock`."""
+    connection.execute(
+        insert(plans).inline(),
         {
             "id": plan.id,
             "code": plan.code,

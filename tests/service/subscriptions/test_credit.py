@@ -4,10 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from bakong_service.domain.errors import Conflict
+from bakong_service.domain.identifiers import Identifiers
 from bakong_service.domain.money import Money
-from bakong_service.domain.payment import Purpose
+from bakong_service.domain.payment import NewPayment, Purpose
 from bakong_service.operations import cancelling, credit, payments, plan_changes, renewing, reversing
 from bakong_service.operations.settling import pass_deadline
 from bakong_service.storage import payments as rows
@@ -284,3 +286,20 @@ async def test_accepted_money_of_a_reduced_payment_waives_the_credit_that_is_gon
     effect = await accept(desk, payment)
     assert (effect.kind, await desk.credit()) == ("renewed", 0)
     assert (await desk.read(subscriptions.last_of, "u1")).last_paid_period == 2
+
+
+# The ground
+
+
+async def test_two_entries_that_are_given_one_id_are_both_written(desk: Any) -> None:
+    bits = iter([7, 7, 8])
+    desk.business = evolve(desk.business, identifiers=Identifiers(random_bits=lambda _: next(bits)))
+    await give(desk, 10, source="rev_1")
+    await give(desk, 20, source="rev_2")
+    assert await desk.credit() == 30
+
+
+async def test_a_payment_of_nobody_has_no_credit(desk: Any) -> None:
+    one_off = await desk.do(payments.create, NewPayment(amount=Money(100, "USD")), actor="api:test")
+    with pytest.raises(ValueError, match="belongs to no user"):
+        credit.owner(one_off)

@@ -3,7 +3,7 @@
 import pytest
 
 from bakong_service.domain.event import SUBSCRIPTION_EVENTS
-from bakong_service.domain.subscription import REFUSALS, TRANSITIONS, Happening, Status, Transition
+from bakong_service.domain.subscription import REFUSALS, TRANSITIONS, Happening, Status, Transition, transition
 
 REQUESTS = {
     Happening.UPGRADE_QUOTED,
@@ -50,3 +50,8 @@ def test_nothing_leaves_expired() -> None:
 
 def test_codes_of_refusals_are_snake_case() -> None:
     assert all(code.replace("_", "").isalpha() and code.islower() for code, _ in REFUSALS.values())
+
+
+def test_what_the_service_itself_must_not_do_is_a_bug_and_no_refusal() -> None:
+    with pytest.raises(ValueError, match="can't happen to a subscription that is None"):
+        transition(None, Happening.PERIOD_STARTED)

@@ -4,11 +4,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 
+from bakong_service.domain.errors import Conflict
 from bakong_service.domain.money import Money
 from bakong_service.domain.payment import PaymentStatus, Purpose
-from bakong_service.operations import cancelling, plan_changes, plans, renewing
-from bakong_service.storage import adjustments, payments, periods
+from bakong_service.operations import cancelling, issuing, plan_changes, plans, renewing, selling
+from bakong_service.operations.subscription_recording import Cause
+from bakong_service.operations.subscriptions import effect_still_valid
+from bakong_service.storage import adjustments, payments, periods, subscriptions
 
 pytestmark = pytest.mark.anyio
 
@@ -530,3 +534,38 @@ async def test_boundaries_applied_twice_change_nothing_the_second_time(desk: Any
     desk.at(subscription.period_end + 10 * PERIOD)
     assert await desk.tick() == await desk.tick()
     assert [line.new_status for line in await desk.history(subscription)] == ["active", "past_due", "expired"]
+
+
+async def test_one_period_isnt_sold_twice(desk: Any) -> None:
+    before = await desk.subscribe()
+    cause = Cause(reason="paid", actor="system:watcher", now=desk.now)
+
+    def sell(connection: Any, business: Any, now: Any) -> None:
+        selling.extend(
+            connection, business, before, plan=before.plan, paid=Money(50, "USD"), payment_id=None, cause=cause
+        )
+
+    await desk.do(sell)
+    with pytest.raises(Conflict, match=r"period 2 of .* is sold already"):
+        await desk.do(sell)
+    assert (await desk.of()).last_paid_period == 2
+
+
+async def test_a_version_that_moved_on_isnt_written_over(desk: Any) -> None:
+    before = await desk.subscribe()
+    await cancel(desk, before.reference)
+    stale = evolve(before, version=before.version + 1)
+    with pytest.raises(Conflict, match="changed by somebody else"):
+        await desk.do(lambda connection, _business, now: subscriptions.save(connection, stale))
+
+
+async def test_a_new_payment_is_good_where_the_clock_hasnt_come_by_what_is_over(desk: Any) -> None:
+    subscription = await desk.subscribe()
+    payment = await desk.do(
+        issuing.issue, user_id="u1", purpose=Purpose.NEW, plan=subscription.plan, amount=Money(50, "USD"), actor="api:t"
+    )
+    await cancel(desk, subscription.reference)
+    desk.at(subscription.period_end - timedelta(seconds=1))
+    assert not await desk.read(effect_still_valid, payment, now=desk.now)
+    desk.after(seconds=1)
+    assert await desk.read(effect_still_valid, payment, now=desk.now)
