@@ -17,7 +17,6 @@ from bakong_khqr.errors import ErrorCode
 from bakong_khqr.fields import DYNAMIC, Fields
 from bakong_khqr.money import Currency, format_amount
 from bakong_khqr.timestamp import check_aware
-from bakong_khqr.whole_file import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -278,8 +277,7 @@ class KHQR:
         from bakong_khqr import images
 
         png = images.png(self.payload, scale=scale, border=border, error_correction=error_correction, icon=icon)
-        if path is not None:
-            write_file(path, png)
+        _save(path, png)
         return png
 
     def to_svg(
@@ -295,8 +293,7 @@ class KHQR:
         from bakong_khqr import images
 
         svg = images.svg(self.payload, scale=scale, border=border, error_correction=error_correction, icon=icon)
-        if path is not None:
-            write_file(path, svg.encode())
+        _save(path, svg.encode())
         return svg
 
     def to_terminal(self, *, border: int = 4, error_correction: "ErrorCorrection" = "M") -> str:
@@ -376,9 +373,15 @@ class KHQR:
             icon=icon,
             fonts=fonts,
         )
-        if path is not None:
-            write_file(path, card if isinstance(card, bytes) else card.encode())
+        _save(path, card if isinstance(card, bytes) else card.encode())
         return card
+
+
+def _save(path: FilePath | None, content: bytes) -> None:
+    if path is not None:
+        from bakong_khqr.whole_file import write_file
+
+        write_file(path, content)
 
 
 def _check_format(format: str) -> None:  # noqa: A002
