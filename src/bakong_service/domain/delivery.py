@@ -3,9 +3,7 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from attrs import field, frozen
-
-from bakong_service.domain.event import Event
+from attrs import frozen
 
 
 class DeliveryState(StrEnum):
@@ -66,19 +64,6 @@ class Attempt:
     duration_ms: int
     response: str | None
     at: datetime
-
-
-@frozen(kw_only=True)
-class Assignment:
-    """A delivery that a worker has claimed, with all that it takes to make an attempt. `fence` proves the claim."""
-
-    delivery_id: int
-    fence: int
-    event: Event
-    endpoint_id: int
-    endpoint: str  # we_…
-    url: str
-    secrets: tuple[str, ...] = field(repr=False)
 
 
 @frozen(kw_only=True)

@@ -22,6 +22,7 @@ DEFAULT = "default"
 """The name of the endpoint that WEBHOOK_URL and WEBHOOK_SECRET make."""
 MOST_ENDPOINTS = 50
 _LONGEST_URL = 2048
+_PORTS = {"https": 443, "http": 80}
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?", re.IGNORECASE)
 _PRINTABLE = re.compile(r"[!-\[\]-~]+")  # ASCII without spaces, controls and the backslash, which parsers disagree on
 _NAT64 = IPv6Network("64:ff9b::/96")
@@ -111,6 +112,17 @@ class Target:
     port: int
     path: str  # with the query: what stands in the request line
 
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        """What connections are kept by."""
+        return self.scheme, self.host, self.port
+
+    @property
+    def authority(self) -> str:
+        """The Host header: the port only where it isn't the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
     @classmethod
     def of(cls, url: str, policy: TargetPolicy) -> "Target":
         """Take a URL apart. Raises `ValueError` with the rule that it breaks."""
@@ -134,7 +146,7 @@ class Target:
         if address is None and not _HOST.fullmatch(host):
             raise ValueError("it takes a host name of letters, digits, points and hyphens")
         if port is None:
-            port = 443 if parts.scheme == "https" else 80
+            port = _PORTS[parts.scheme]
         if parts.scheme == "http" and not (policy.plain_http and policy.private_networks):
             raise ValueError("it takes https://; plain http:// only in test mode inside WEBHOOK_PRIVATE_NETWORKS")
         if port != 443 and not policy.private_networks:

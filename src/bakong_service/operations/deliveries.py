@@ -4,18 +4,31 @@ from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from attrs import field, frozen
 from sqlalchemy import Connection
 
-from bakong_service.domain.delivery import Answer, Assignment, DeliveryState, Verdict, is_given_up
+from bakong_service.domain.delivery import Answer, DeliveryState, Verdict, is_given_up
 from bakong_service.domain.endpoint import EndpointState
+from bakong_service.domain.event import Event
 from bakong_service.operations.business import Business
 from bakong_service.operations.endpoints import disable, place_of
 from bakong_service.storage import audit, deliveries, endpoints, outbox
-from bakong_service.storage.deliveries import Held
+from bakong_service.storage.deliveries import Claim
 from bakong_service.storage.signals import DELIVERIES, signal
 
 ATTEMPTS_KEPT = timedelta(days=90)
 _FORGOTTEN_AT_ONCE = 1000
+
+
+@frozen(kw_only=True)
+class Assignment:
+    """A delivery that a worker has claimed, with all that it takes to make an attempt."""
+
+    claim: Claim
+    event: Event
+    endpoint: str  # we_…
+    url: str
+    secrets: tuple[str, ...] = field(repr=False)
 
 
 def claim(connection: Connection, business: Business, free: Mapping[int, int], *, now: datetime) -> list[Assignment]:
@@ -35,10 +48,8 @@ def claim(connection: Connection, business: Business, free: Mapping[int, int], *
         secrets[sealed.endpoint_id].append(business.vault.open(sealed.blob, place))
     return [
         Assignment(
-            delivery_id=taken.id,
-            fence=taken.fence,
+            claim=taken,
             event=events[taken.event_id],
-            endpoint_id=taken.endpoint_id,
             endpoint=known[taken.endpoint_id].reference,
             url=known[taken.endpoint_id].url,
             secrets=tuple(secrets[taken.endpoint_id]),
@@ -57,75 +68,45 @@ def record(
     *,
     retry_after: timedelta | None,
     now: datetime,
-) -> DeliveryState:
+) -> DeliveryState | None:
     """Write down an attempt and what follows from it; the delivery's state after it.
 
-    A worker whose lease ended and whose delivery another one took leaves the attempt, and changes nothing else.
+    A worker whose lease ended, and whose delivery another one took, leaves the attempt and changes nothing else: None.
     """
-    deliveries.add_attempt(connection, business.identifiers, assignment.delivery_id, answer, now=now)
-    delivery = deliveries.held(connection, delivery_id=assignment.delivery_id)
-    assert delivery is not None  # deliveries are never deleted
-    if delivery.fence != assignment.fence or delivery.state is not DeliveryState.PENDING:
-        return delivery.state
-    attempts = delivery.attempts + 1
-    if verdict is Verdict.DELIVERED:
-        _succeeded(connection, delivery.endpoint_id)
-        return _finish(connection, delivery, DeliveryState.DELIVERED, attempts, answer, now=now)
-
-    chance = business.identifiers.random_bits(16) / 0x8000 - 1
-    wait = business.webhooks.schedule.wait(attempts, retry_after=retry_after, chance=chance)
-    _failed(connection, business, delivery.endpoint_id, verdict, now=now)
-    if wait is None:
-        audit.write(
-            connection,
-            business.identifiers,
-            action="webhook.failed",
-            actor="system:webhooks",
-            subject=delivery.reference,
-            details={
-                "event": assignment.event.reference,
-                "endpoint": assignment.endpoint,
-                "attempts": attempts,
-                "status": answer.status,
-            },
-            now=now,
-        )
-        return _finish(connection, delivery, DeliveryState.FAILED, attempts, answer, now=now)
-    deliveries.change(
+    claim = assignment.claim
+    deliveries.add_attempt(connection, business.identifiers, claim.id, answer, now=now)
+    wait = None
+    state = DeliveryState.DELIVERED
+    if verdict is not Verdict.DELIVERED:
+        chance = business.identifiers.random_bits(16) / 0x8000 - 1
+        wait = business.webhooks.schedule.wait(claim.attempts + 1, retry_after=retry_after, chance=chance)
+        state = DeliveryState.FAILED if wait is None else DeliveryState.PENDING
+    mine = deliveries.end_attempt(
         connection,
-        delivery.id,
-        attempts=attempts,
-        next_attempt_at=now + wait,
-        lease_until=0,
-        last_status=answer.status,
-        last_error=answer.error,
-    )
-    return DeliveryState.PENDING
-
-
-def _finish(
-    connection: Connection, delivery: Held, state: DeliveryState, attempts: int, answer: Answer, *, now: datetime
-) -> DeliveryState:
-    deliveries.change(
-        connection,
-        delivery.id,
+        claim,
         state=state.value,
-        attempts=attempts,
-        next_attempt_at=None,
-        lease_until=0,
+        next_attempt_at=None if wait is None else now + wait,
+        finished_at=now if wait is None else None,
         last_status=answer.status,
         last_error=answer.error,
-        finished_at=now,
     )
-    if delivery.replay == 0 and deliveries.advance(connection, delivery.endpoint_id, delivery.subject, now=now):
+    if not mine:
+        return None
+    if state is DeliveryState.DELIVERED:
+        endpoints.succeeded(connection, claim.endpoint_id)
+    else:
+        _failed(connection, business, claim.endpoint_id, verdict, now=now)
+    if state is DeliveryState.FAILED:
+        _audit_dead_letter(connection, business, assignment, answer, now=now)
+    in_line = state is not DeliveryState.PENDING and claim.replay == 0
+    if in_line and deliveries.advance(connection, claim.endpoint_id, claim.subject, now=now):
         signal(connection, DELIVERIES)
     return state
 
 
-def _succeeded(connection: Connection, endpoint_id: int) -> None:
-    endpoint = endpoints.by_id(connection, endpoint_id)
-    if endpoint is not None and endpoint.failing_since is not None:
-        endpoints.change(connection, endpoint_id, failing_since=None, failures=0)
+def forget_attempts(connection: Connection, *, now: datetime) -> int:
+    """Delete attempts that are older than 90 days, up to 1000 of them; how many. The deliveries themselves stay."""
+    return deliveries.forget_attempts(connection, before=now - ATTEMPTS_KEPT, limit=_FORGOTTEN_AT_ONCE)
 
 
 def _failed(connection: Connection, business: Business, endpoint_id: int, verdict: Verdict, *, now: datetime) -> None:
@@ -142,6 +123,20 @@ def _failed(connection: Connection, business: Business, endpoint_id: int, verdic
         disable(connection, business, endpoint, reason="failing", now=now)
 
 
-def forget_attempts(connection: Connection, *, now: datetime) -> int:
-    """Delete attempts that are older than 90 days, up to 1000 of them; how many. The deliveries themselves stay."""
-    return deliveries.forget_attempts(connection, before=now - ATTEMPTS_KEPT, limit=_FORGOTTEN_AT_ONCE)
+def _audit_dead_letter(
+    connection: Connection, business: Business, assignment: Assignment, answer: Answer, *, now: datetime
+) -> None:
+    audit.write(
+        connection,
+        business.identifiers,
+        action="webhook.failed",
+        actor="system:webhooks",
+        subject=assignment.event.reference,
+        details={
+            "endpoint": assignment.endpoint,
+            "attempts": assignment.claim.attempts + 1,
+            "status": answer.status,
+            "error": answer.error,
+        },
+        now=now,
+    )

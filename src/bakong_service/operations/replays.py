@@ -68,7 +68,7 @@ def retry(connection: Connection, business: Business, reference: str, *, actor: 
     The reference of the delivery that will be made. Raises `NotFound`, and `Conflict` where it waits for an earlier
     event of its subject, or its endpoint is deleted.
     """
-    delivery = deliveries.held(connection, reference=reference)
+    delivery = deliveries.held(connection, reference)
     if delivery is None:
         raise NotFound("delivery_not_found", f"there is no delivery {reference}")
     endpoint = endpoints.by_id(connection, delivery.endpoint_id, lock=True)

@@ -22,6 +22,7 @@ LEASE = timedelta(seconds=30)
 """How long a claim holds: three times the longest attempt. After that another worker may take the delivery."""
 
 _PENDING = deliveries.c.state == DeliveryState.PENDING.value
+_CLAIMED = ("id", "fence", "event_id", "endpoint_id", "subject", "replay", "attempts")
 
 
 @frozen(kw_only=True)
@@ -44,6 +45,9 @@ class Claim:
     fence: int
     event_id: int
     endpoint_id: int
+    subject: str
+    replay: int
+    attempts: int  # before this one
 
 
 @frozen(kw_only=True)
@@ -51,16 +55,11 @@ class Held:
     """A delivery's row, locked."""
 
     id: int
-    reference: str
     event_id: int
     endpoint_id: int
     subject: str
-    sequence: int
     state: DeliveryState
-    replay: int
-    attempts: int
     next_attempt_at: datetime | None
-    fence: int
 
 
 def add(connection: Connection, identifiers: Identifiers, new: Sequence[NewDelivery], *, now: datetime) -> list[str]:
@@ -108,7 +107,7 @@ def lines(connection: Connection, subjects: Sequence[str]) -> set[tuple[int, str
 def advance(connection: Connection, endpoint_id: int, subject: str, *, now: datetime) -> bool:
     """Let the first in line have its turn; whether there is one that wasn't due yet."""
     first = (
-        select(deliveries.c.id, deliveries.c.next_attempt_at)
+        select(deliveries.c.id)
         .where(
             _PENDING,
             deliveries.c.replay == 0,
@@ -117,13 +116,10 @@ def advance(connection: Connection, endpoint_id: int, subject: str, *, now: date
         )
         .order_by(deliveries.c.subject_seq)
         .limit(1)
-        .with_for_update()
+        .scalar_subquery()
     )
-    row = connection.execute(first).one_or_none()
-    if row is None or row.next_attempt_at is not None:
-        return False
-    connection.execute(update(deliveries).where(deliveries.c.id == row.id).values(next_attempt_at=now))
-    return True
+    waiting = and_(deliveries.c.id == first, deliveries.c.next_attempt_at.is_(None))
+    return connection.execute(update(deliveries).where(waiting).values(next_attempt_at=now)).rowcount == 1
 
 
 def next_due(connection: Connection) -> dict[int, datetime]:
@@ -152,38 +148,32 @@ def claim(connection: Connection, endpoint_id: int, *, limit: int, now: datetime
         update(deliveries)
         .where(deliveries.c.id.in_(select(due.c.id)))
         .values(fence=deliveries.c.fence + 1, next_attempt_at=now + LEASE, lease_until=microseconds(now + LEASE))
-        .returning(deliveries.c.id, deliveries.c.fence, deliveries.c.event_id, deliveries.c.endpoint_id)
+        .returning(*(deliveries.c[name] for name in _CLAIMED))
     )
-    return [
-        Claim(id=row.id, fence=row.fence, event_id=row.event_id, endpoint_id=row.endpoint_id)
-        for row in connection.execute(taken)
-    ]
+    return [Claim(**row) for row in connection.execute(taken).mappings()]
 
 
-def held(connection: Connection, *, delivery_id: int | None = None, reference: str | None = None) -> Held | None:
-    """A delivery by id or reference, its row locked until the transaction ends."""
-    wanted = deliveries.c.id == delivery_id if delivery_id is not None else deliveries.c.reference == reference
-    row = connection.execute(select(deliveries).where(wanted).with_for_update()).one_or_none()
+def end_attempt(connection: Connection, claim: Claim, **values: Any) -> bool:
+    """Set columns of a claimed delivery and let go of it; False where the claim is another's by now, or nobody's."""
+    mine = and_(deliveries.c.id == claim.id, deliveries.c.fence == claim.fence, _PENDING)
+    values = {"attempts": claim.attempts + 1, "lease_until": 0} | values
+    return connection.execute(update(deliveries).where(mine).values(values)).rowcount == 1
+
+
+def held(connection: Connection, reference: str) -> Held | None:
+    """A delivery, its row locked until the transaction ends."""
+    wanted = select(deliveries).where(deliveries.c.reference == reference).with_for_update()
+    row = connection.execute(wanted).one_or_none()
     if row is None:
         return None
     return Held(
         id=row.id,
-        reference=row.reference,
         event_id=row.event_id,
         endpoint_id=row.endpoint_id,
         subject=row.subject,
-        sequence=row.subject_seq,
         state=DeliveryState(row.state),
-        replay=row.replay,
-        attempts=row.attempts,
         next_attempt_at=row.next_attempt_at,
-        fence=row.fence,
     )
-
-
-def change(connection: Connection, delivery_id: int, **values: Any) -> None:
-    """Set columns of a delivery."""
-    connection.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(values))
 
 
 def add_attempt(

@@ -37,6 +37,12 @@ def change(connection: Connection, endpoint_id: int, **values: Any) -> None:
     connection.execute(update(endpoints).where(endpoints.c.id == endpoint_id).values(values))
 
 
+def succeeded(connection: Connection, endpoint_id: int) -> None:
+    """An attempt succeeded: what failed before it counts no more."""
+    failing = and_(endpoints.c.id == endpoint_id, endpoints.c.failing_since.is_not(None))
+    connection.execute(update(endpoints).where(failing).values(failing_since=None, failures=0))
+
+
 def by_reference(connection: Connection, reference: str, *, lock: bool = False) -> Endpoint | None:
     """An endpoint that isn't deleted. `lock` holds its row until the transaction ends."""
     return _one(connection, endpoints.c.reference == reference, lock=lock)

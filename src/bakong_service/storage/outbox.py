@@ -22,6 +22,10 @@ _COLUMNS = (
     events.c.feed_pos,
 )
 
+# Made once: both are on the way of every payment.
+_LAST = select(func.coalesce(func.max(events.c.subject_seq), 0)).where(events.c.subject == bindparam("wanted"))
+_INSERT = insert(events).inline()
+
 
 def append(connection: Connection, identifiers: Identifiers, event: NewEvent, *, now: datetime) -> str:
     """Write an event in the caller's transaction; its reference, `evt_…`.
@@ -31,12 +35,10 @@ def append(connection: Connection, identifiers: Identifiers, event: NewEvent, *,
     """
     if event.type not in EVENT_TYPES:
         raise ValueError(f"{event.type!r} isn't an event type; domain/event.py lists them")
-    last = connection.execute(
-        select(func.coalesce(func.max(events.c.subject_seq), 0)).where(events.c.subject == event.subject)
-    ).scalar_one()
+    last = connection.execute(_LAST, {"wanted": event.subject}).scalar_one()
     reference = identifiers.reference("evt")
     connection.execute(
-        insert(events).inline(),
+        _INSERT,
         {
             "id": identifiers.number(now),
             "reference": reference,

@@ -1,124 +1,140 @@
-"""One POST to an endpoint: guarded, within ten seconds from first to last, and little of the answer read.
-
-It stands on httpcore, the engine below httpx: there is the one place where a connection can be guarded, and there is no
-code that would follow a redirect, keep a cookie, obey a proxy in the environment or unpack what was packed to burst.
-"""
+"""One POST to an endpoint: guarded, and within ten seconds from first to last. Connections are kept for the next."""
 
 import asyncio
 import ssl
 import time
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
-import httpcore
+import h11
+import httpx
 
 from bakong_service import __version__
 from bakong_service.domain.delivery import Answer
-from bakong_service.domain.endpoint import Target, TargetPolicy
-from bakong_service.webhooks.guard import Guard, UnsafeAddress
+from bakong_service.domain.endpoint import Address, Target, TargetPolicy
+from bakong_service.webhooks.connection import Connection, Reading
+from bakong_service.webhooks.guard import UnsafeAddress, vetted
 from bakong_service.webhooks.resolver import Resolver
 
 DEADLINE_SECONDS = 10.0
-KEPT_BYTES = 2_000
-READ_BYTES = 64_000
 _IDLE_SECONDS = 30.0
-_IDLE_CONNECTIONS = 100
+_IDLE_CONNECTIONS = 32  # an endpoint
+
+Connect = Callable[[Address, Target, ssl.SSLContext | None], Awaitable[Connection]]
 
 
 class Sender:
-    """Posts to endpoints and keeps connections for the next time. Close it with `aclose`."""
+    """Posts to endpoints. Close it with `close`.
+
+    It doesn't limit how many posts are under way: each delivery has a place already when it comes here.
+    """
 
     def __init__(
         self,
         policy: TargetPolicy,
         *,
         resolver: Resolver | None = None,
-        backend: httpcore.AsyncNetworkBackend | None = None,
+        connect: Connect = Connection.open,
         tls: ssl.SSLContext | None = None,
         deadline_seconds: float = DEADLINE_SECONDS,
     ) -> None:
         self._policy = policy
+        self._resolver = resolver or Resolver()
+        self._connect = connect
+        self._tls = tls
         self._deadline_seconds = deadline_seconds
-        resolver = resolver or Resolver()
-        # Every delivery has its own place already, so the pools set no limit: nobody waits for another's endpoint.
-        self._pools = {
-            scheme: httpcore.AsyncConnectionPool(
-                ssl_context=tls,
-                max_connections=None,
-                max_keepalive_connections=_IDLE_CONNECTIONS,
-                keepalive_expiry=_IDLE_SECONDS,
-                network_backend=Guard(policy, scheme, resolver, backend),
-            )
-            for scheme in ("https", "http")
-        }
+        self._idle: dict[tuple[str, str, int], list[Connection]] = defaultdict(list)
 
-    async def aclose(self) -> None:
-        """Close every connection."""
-        for pool in self._pools.values():
-            await pool.aclose()
+    def close(self) -> None:
+        """Close every idle connection."""
+        for connections in self._idle.values():
+            for connection in connections:
+                connection.close()
+        self._idle.clear()
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Post `body` and say what came back; whatever goes wrong is part of the answer."""
         started = time.monotonic()
-        reading = _Reading()
+        reading, error = Reading(), None
         try:
             target = Target.of(url, self._policy)
             async with asyncio.timeout(self._deadline_seconds):
-                await self._exchange(target, headers, body, reading)
+                await self._post(target, headers, body, reading)
         except TimeoutError:
-            reading.error = f"timeout: not done within {self._deadline_seconds:g} s"
-        except ValueError as error:
-            reading.error = f"refused: {error}"
-        except UnsafeAddress as error:
-            reading.error = f"refused: {error}"
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
-            reading.error = f"connection: {error or type(error).__name__}"
+            error = f"timeout: not done within {self._deadline_seconds:g} s"
+        except (ValueError, UnsafeAddress) as refused:
+            error = f"refused: {refused}"
+        except (h11.RemoteProtocolError, OSError) as failed:
+            error = f"connection: {failed or type(failed).__name__}"
         return Answer(
             status=reading.status,
-            error=None if reading.status is not None else reading.error,
+            error=None if reading.status is not None else error,
             retry_after=reading.retry_after,
             response=reading.text(),
             duration=timedelta(seconds=time.monotonic() - started),
         )
 
-    async def _exchange(self, target: Target, headers: Mapping[str, str], body: bytes, reading: "_Reading") -> None:
-        default = 443 if target.scheme == "https" else 80
-        host = f"[{target.host}]" if ":" in target.host else target.host
-        sent = {
-            "host": host if target.port == default else f"{host}:{target.port}",
-            "user-agent": f"bakong-service/{__version__}",
-            "content-type": "application/json",
-            "content-length": str(len(body)),
-            **headers,
-        }
-        url = httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path)
-        async with self._pools[target.scheme].stream("POST", url, headers=list(sent.items()), content=body) as response:
-            reading.status = response.status
-            for name, value in response.headers:
-                if name.lower() == b"retry-after":
-                    reading.retry_after = value.decode("latin-1")
-            async for part in response.aiter_stream():
-                if not reading.take(part):
-                    break  # leaving the block closes the connection, with whatever is still to come
+    async def _post(self, target: Target, headers: Mapping[str, str], body: bytes, reading: Reading) -> None:
+        sent = [
+            ("host", target.authority),
+            ("user-agent", f"bakong-service/{__version__}"),
+            ("content-type", "application/json"),
+            ("content-length", str(len(body))),
+            *headers.items(),
+        ]
+        kept = self._kept(target)
+        if kept is not None:
+            try:
+                await self._exchange(kept, target, sent, body, reading)
+            except (h11.RemoteProtocolError, OSError):
+                if reading.begun:
+                    raise
+                # It was closed in the very moment that we used it: not an answer, so it is asked anew.
+            else:
+                return
+        await self._exchange(await self._open(target), target, sent, body, reading)
 
+    async def _exchange(
+        self, connection: Connection, target: Target, headers: list[tuple[str, str]], body: bytes, reading: Reading
+    ) -> None:
+        go_on = False
+        try:
+            go_on = await connection.exchange(target.path, headers, body, reading)
+        finally:
+            if go_on:
+                self._keep(target, connection)
+            else:
+                connection.close()
 
-class _Reading:
-    """What has been read of an answer so far. A status that came counts, even if the body never ends."""
+    async def _open(self, target: Target) -> Connection:
+        addresses = await vetted(target, self._policy, self._resolver)
+        tls = None
+        if target.scheme == "https":
+            tls = self._tls = self._tls or httpx.create_ssl_context()  # made once: it reads every root certificate
+        failure: Exception | None = None
+        for address in addresses:
+            try:
+                # One that doesn't answer leaves time for the next.
+                async with asyncio.timeout(self._deadline_seconds / (len(addresses) + 1)):
+                    return await self._connect(address, target, tls)
+            except OSError as error:  # TimeoutError is one
+                failure = error
+        assert failure is not None  # there is an address
+        raise failure
 
-    def __init__(self) -> None:
-        self.status: int | None = None
-        self.retry_after: str | None = None
-        self.error: str | None = None
-        self._kept = bytearray()
-        self._read = 0
+    def _kept(self, target: Target) -> Connection | None:
+        connections = self._idle[target.origin]
+        while connections:
+            connection = connections.pop()  # the one used last: the others may grow old and go
+            if connection.is_usable:
+                return connection
+            connection.close()
+        return None
 
-    def take(self, part: bytes) -> bool:
-        """Keep the beginning; whether to read on."""
-        self._read += len(part)
-        self._kept += part[: KEPT_BYTES - len(self._kept)]
-        return self._read < READ_BYTES
-
-    def text(self) -> str | None:
-        """What was kept, as text of as many bytes at most. PostgreSQL takes no NUL in a text."""
-        text = self._kept.decode("utf-8", "replace").replace("\0", "\ufffd")
-        return text.encode()[:KEPT_BYTES].decode("utf-8", "ignore") or None
+    def _keep(self, target: Target, connection: Connection) -> None:
+        self._idle[target.origin].append(connection)
+        oldest = time.monotonic() - _IDLE_SECONDS
+        for connections in self._idle.values():
+            while connections and (connections[0].idle_since < oldest or len(connections) > _IDLE_CONNECTIONS):
+                connections.pop(0).close()

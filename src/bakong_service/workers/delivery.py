@@ -13,10 +13,11 @@ import structlog
 from sqlalchemy import Connection
 
 from bakong_service.clock import Clock
-from bakong_service.domain.delivery import Answer, Assignment, DeliveryState
+from bakong_service.domain.delivery import Answer, DeliveryState
 from bakong_service.operations import deliveries as operations
 from bakong_service.operations import webhook_presenting
 from bakong_service.operations.business import Business
+from bakong_service.operations.deliveries import Assignment
 from bakong_service.storage import deliveries
 from bakong_service.storage.executor import Executor
 from bakong_service.webhooks.sender import Sender
@@ -57,7 +58,7 @@ class Deliverer:
             )
             for assignment in assignments:
                 task = asyncio.create_task(self._deliver(assignment), name=f"deliver-{assignment.event.reference}")
-                self._under_way[task] = assignment.endpoint_id
+                self._under_way[task] = assignment.claim.endpoint_id
                 task.add_done_callback(self._ended)
             if assignments:
                 return now  # look at once: there may be more than one claim took
@@ -75,7 +76,7 @@ class Deliverer:
             for task in late:
                 task.cancel()
         await self.ended()
-        await self._sender.aclose()
+        self._sender.close()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._under_way[task]
@@ -93,7 +94,7 @@ class Deliverer:
         if state is DeliveryState.FAILED:
             log.error("webhook_failed", event_id=event.reference, subject=event.subject, status=answer.status)
 
-    def _record(self, assignment: Assignment, answer: Answer, connection: Connection) -> DeliveryState:
+    def _record(self, assignment: Assignment, answer: Answer, connection: Connection) -> DeliveryState | None:
         now = self._clock.now()
         return operations.record(
             connection,

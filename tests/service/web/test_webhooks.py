@@ -33,7 +33,7 @@ class Wire:
         self.posted.append((url, headers, body))
         return Answer(status=self.status, error=None, response="no" if self.status != 204 else None, duration=_NO_TIME)
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """Nothing is open."""
 
 

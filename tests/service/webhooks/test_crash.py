@@ -29,7 +29,7 @@ class Wire:
             await asyncio.Event().wait()  # the process ends here: what follows never happens
         return Answer(status=204, error=None, duration=timedelta(0))
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """Nothing is open."""
 
 

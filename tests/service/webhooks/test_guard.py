@@ -1,11 +1,11 @@
 """Which addresses may be called (API7 of OWASP): judged at each connection, whatever the name said before."""
 
+import asyncio
 import socket
 import ssl
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
 
-import httpcore
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bakong_service.domain.endpoint import Target, TargetPolicy
-from bakong_service.webhooks.guard import Guard, UnsafeAddress
 from bakong_service.webhooks.resolver import Resolver
 from bakong_service.webhooks.sender import Sender
 
@@ -25,15 +24,15 @@ PRIVATE = TargetPolicy(private_networks=(ip_network("127.0.0.0/8"), ip_network("
 TEST = TargetPolicy(private_networks=(ip_network("127.0.0.0/8"),), plain_http=True)
 
 
-class NoNetwork(httpcore.AsyncNetworkBackend):
+class NoNetwork:
     """Notes where it was told to connect to, and connects nowhere."""
 
     def __init__(self) -> None:
         self.called: list[tuple[str, int]] = []
 
-    async def connect_tcp(self, host, port, *_options):
-        self.called.append((host, port))
-        raise httpcore.ConnectError("no network")
+    async def connect(self, address, target, tls):
+        self.called.append((str(address), target.port))
+        raise ConnectionRefusedError("no network")
 
 
 def lookup(host: str, port: int):
@@ -109,14 +108,14 @@ def lookup(host: str, port: int):
     ],
 )
 async def test_a_hostile_url_is_never_called(url: str) -> None:
-    backend = NoNetwork()
-    sender = Sender(PUBLIC, resolver=Resolver(lookup), backend=backend)
+    network = NoNetwork()
+    sender = Sender(PUBLIC, resolver=Resolver(lookup), connect=network.connect)
     answer = await sender.post(url, {}, b"{}")
     assert answer.status is None
     assert answer.error is not None
     assert answer.error.startswith("refused: ")
-    assert backend.called == []
-    await sender.aclose()
+    assert network.called == []
+    sender.close()
 
 
 @pytest.mark.parametrize(
@@ -176,23 +175,34 @@ def test_an_ipv4_address_in_an_ipv6_coat_is_judged_as_itself(inner) -> None:
 async def test_a_name_that_changes_its_address_gains_nothing() -> None:
     answers = iter([["93.184.216.34"], ["127.0.0.1"], ["93.184.216.34", "10.0.0.1"], ["::1"]])
     resolver = Resolver(lambda host, port: [ip_address(each) for each in next(answers)])
-    backend = NoNetwork()
-    guard = Guard(PUBLIC, "https", resolver, backend)
-    with pytest.raises(httpcore.ConnectError):
-        await guard.connect_tcp("rebinding.test", 443)
-    assert backend.called == [("93.184.216.34", 443)]  # the address that was vetted, never the name
-    for _ in range(3):
-        with pytest.raises(UnsafeAddress, match="isn't a public address"):
-            await guard.connect_tcp("rebinding.test", 443)
-    assert backend.called == [("93.184.216.34", 443)]
+    network = NoNetwork()
+    sender = Sender(PUBLIC, resolver=resolver, connect=network.connect)
+    errors = [(await sender.post("https://rebinding.test/", {}, b"{}")).error for _ in range(4)]
+    assert [error.partition(":")[0] for error in errors] == ["connection", "refused", "refused", "refused"]
+    assert network.called == [("93.184.216.34", 443)]  # the address that was vetted, once for the connection
 
 
 async def test_the_next_address_is_tried_where_the_first_doesnt_answer() -> None:
     resolver = Resolver(lambda host, port: [ip_address("2606:2800:220:1::"), ip_address("93.184.216.34")])
-    backend = NoNetwork()
-    with pytest.raises(httpcore.ConnectError):
-        await Guard(PUBLIC, "https", resolver, backend).connect_tcp("two.test", 443)
-    assert backend.called == [("2606:2800:220:1::", 443), ("93.184.216.34", 443)]
+    network = NoNetwork()
+    answer = await Sender(PUBLIC, resolver=resolver, connect=network.connect).post("https://two.test/", {}, b"{}")
+    assert network.called == [("2606:2800:220:1::", 443), ("93.184.216.34", 443)]
+    assert answer.error == "connection: no network"
+
+
+async def test_an_address_that_hangs_leaves_time_for_the_next() -> None:
+    called = []
+
+    async def connect(address, target, tls):
+        called.append(str(address))
+        if len(called) == 1:
+            await asyncio.Event().wait()
+        raise ConnectionRefusedError("no network")
+
+    resolver = Resolver(lambda host, port: [ip_address("93.184.216.34"), ip_address("93.184.216.35")])
+    sender = Sender(PUBLIC, resolver=resolver, connect=connect, deadline_seconds=0.3)
+    answer = await sender.post("https://two.test/", {}, b"{}")
+    assert (called, answer.error) == (["93.184.216.34", "93.184.216.35"], "connection: no network")
 
 
 async def test_a_name_that_leads_nowhere_is_an_error_of_its_delivery() -> None:
@@ -202,7 +212,7 @@ async def test_a_name_that_leads_nowhere_is_an_error_of_its_delivery() -> None:
     sender = Sender(PUBLIC, resolver=Resolver(nowhere))
     answer = await sender.post("https://nowhere.test/", {}, b"{}")
     assert (answer.status, answer.error) == (None, "connection: [Errno -2] Name or service not known")
-    await sender.aclose()
+    sender.close()
 
 
 async def test_the_host_header_keeps_the_name_and_proxies_of_the_environment_are_ignored(
@@ -215,7 +225,7 @@ async def test_the_host_header_keeps_the_name_and_proxies_of_the_environment_are
     assert answer.status == 204
     (request,) = receiver.requests
     assert (request.target, request.headers["host"]) == ("/in?a=b", f"hooks.shop.test:{receiver.port}")
-    await sender.aclose()
+    sender.close()
 
 
 def certificate_for(name: str, folder) -> tuple[str, str]:
@@ -259,6 +269,6 @@ async def test_tls_is_verified_for_the_name_though_the_address_was_vetted(
         if not verified:
             assert answer.error is not None
             assert "certificate verify failed" in answer.error
-        await sender.aclose()
+        sender.close()
     finally:
         await receiver.close()

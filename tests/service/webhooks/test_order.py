@@ -46,7 +46,7 @@ class Wire:
             raise Killed  # after it arrived
         return Answer(status=status, error=None, duration=timedelta(0))
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """Nothing is open."""
 
 

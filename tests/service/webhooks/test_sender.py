@@ -8,8 +8,9 @@ from ipaddress import ip_address
 
 import pytest
 
+from bakong_service.webhooks.connection import KEPT_BYTES, READ_BYTES
 from bakong_service.webhooks.resolver import Resolver
-from bakong_service.webhooks.sender import KEPT_BYTES, READ_BYTES, Sender
+from bakong_service.webhooks.sender import Sender
 
 pytestmark = pytest.mark.anyio
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.anyio
 async def sender(business):
     sender = Sender(business.webhooks.targets, deadline_seconds=0.5)
     yield sender
-    await sender.aclose()
+    sender.close()
 
 
 async def test_an_answer_is_read_to_its_end_and_its_beginning_kept(receiver, told, sender) -> None:
@@ -165,4 +166,4 @@ async def test_a_name_server_that_hangs_holds_up_its_own_name_alone(receiver, bu
         assert asked.count("hangs.test") == 1  # one thread a name
     finally:
         go.set()
-        await sender.aclose()
+        sender.close()

@@ -1,0 +1,108 @@
+"""A connection to an endpoint: one HTTP/1.1 exchange at a time, spoken by h11 over an asyncio stream.
+
+There is no code here that would follow a redirect, keep a cookie, obey a proxy in the environment or unpack what was
+packed to burst.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Sequence
+
+import h11
+
+from bakong_service.domain.endpoint import Address, Target
+
+KEPT_BYTES = 2_000
+READ_BYTES = 64_000
+_PART_BYTES = 16_384
+_HEADER_BYTES = 32_768
+
+Header = tuple[str, str]
+
+
+class Reading:
+    """What has been read of an answer so far. A status that came counts, even if the body never ends."""
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        self.retry_after: str | None = None
+        self.begun = False  # a byte came
+        self._kept = bytearray()
+        self._read = 0
+
+    def take(self, part: bytes | bytearray) -> bool:
+        """Keep the beginning; whether to read on."""
+        self._read += len(part)
+        self._kept += part[: KEPT_BYTES - len(self._kept)]
+        return self._read < READ_BYTES
+
+    def text(self) -> str | None:
+        """What was kept, as text of as many bytes at most. PostgreSQL takes no NUL in a text."""
+        text = self._kept.decode("utf-8", "replace").replace("\0", "\ufffd")
+        return text.encode()[:KEPT_BYTES].decode("utf-8", "ignore") or None
+
+
+class Connection:
+    """An open connection. `idle_since` is when its last exchange ended, by the monotonic clock."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.idle_since = time.monotonic()
+        self._reader = reader
+        self._writer = writer
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEADER_BYTES)
+
+    @classmethod
+    async def open(cls, address: Address, target: Target, tls: ssl.SSLContext | None) -> "Connection":
+        """Connect to an address of a target. TLS is verified for the target's name, whatever the address."""
+        name = None if tls is None else target.host
+        opened = await asyncio.open_connection(
+            str(address), target.port, ssl=tls, server_hostname=name, limit=_PART_BYTES
+        )
+        return cls(*opened)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether another exchange may begin: the other side has neither closed it nor said anything unasked."""
+        return not (self._writer.is_closing() or self._reader.at_eof())
+
+    def close(self) -> None:
+        """Close it at once: what is still to come isn't wanted."""
+        self._writer.transport.abort()
+
+    async def exchange(self, path: str, headers: Sequence[Header], body: bytes, reading: Reading) -> bool:
+        """Post `body` and read the answer into `reading`; whether the connection may be used again.
+
+        Raises `h11.RemoteProtocolError` for what isn't HTTP, and `OSError`.
+        """
+        request = h11.Request(method="POST", target=path, headers=list(headers))
+        parts = [self._http.send(event) for event in (request, h11.Data(data=body), h11.EndOfMessage())]
+        self._writer.write(b"".join(part for part in parts if part))
+        await self._writer.drain()
+        while True:
+            event = self._http.next_event()
+            if event is h11.NEED_DATA:
+                part = await self._reader.read(_PART_BYTES)
+                reading.begun = reading.begun or bool(part)
+                self._http.receive_data(part)
+            elif isinstance(event, h11.Response):
+                reading.status = event.status_code
+                for name, value in event.headers:
+                    if name == b"retry-after":
+                        reading.retry_after = value.decode("latin-1")
+            elif isinstance(event, h11.Data):
+                if not reading.take(event.data):
+                    return False  # closing it spares us the rest
+            elif isinstance(event, h11.EndOfMessage):
+                return self._may_go_on()
+            elif not isinstance(event, h11.InformationalResponse):
+                return False
+
+    def _may_go_on(self) -> bool:
+        if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
+            return False  # one of the two said `Connection: close`
+        if self._http.trailing_data[0]:
+            return False
+        self._http.start_next_cycle()
+        self.idle_since = time.monotonic()
+        return True
