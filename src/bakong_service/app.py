@@ -73,7 +73,10 @@ async def opened(settings: Settings, *, prepared: bool = False) -> AsyncIterator
         service = await _service(settings, executor)
         if prepared:
             await _prepare(service)
-        yield service
+        try:
+            yield service
+        finally:
+            await service.limiter.close()
     finally:
         await executor.close()
 

@@ -15,6 +15,8 @@ from bakong_service.storage.schema import audit_log
 INFO = "INFO"
 SECURITY = "SECURITY"
 
+_INSERT = insert(audit_log).inline()
+
 
 @frozen(kw_only=True)
 class AuditEntry:
@@ -53,7 +55,7 @@ def write(
         "details": details,
         "at": now,
     }
-    connection.execute(insert(audit_log).inline(), row)
+    connection.execute(_INSERT, row)
 
 
 def page(

@@ -11,6 +11,8 @@ from sqlalchemy import Connection, Table, insert, select
 
 from bakong_service.storage.schema import payment_history, subscription_history
 
+_INSERT = {table: insert(table).inline() for table in (payment_history, subscription_history)}
+
 
 @frozen(kw_only=True)
 class Change:
@@ -98,7 +100,7 @@ def _write(
         "subject_id": subject_id, "version": version, "old_status": old, "new_status": new, "reason": reason,
         "actor": actor, "event_type": event_type, "metadata": metadata, "at": now,
     }  # fmt: skip
-    connection.execute(insert(table).inline(), row)
+    connection.execute(_INSERT[table], row)
 
 
 def _read(

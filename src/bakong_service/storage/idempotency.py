@@ -6,10 +6,15 @@ There is no "in progress": a key that is claimed and not answered was rolled bac
 from datetime import datetime
 
 from attrs import frozen
-from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
 from bakong_service.storage.inserting import insert_new
 from bakong_service.storage.schema import idempotency_keys
+
+_IS = and_(*(idempotency_keys.c[name] == bindparam(f"wanted_{name}") for name in ("key_id", "route", "key")))
+_FIND = select(idempotency_keys.c.fingerprint, idempotency_keys.c.status, idempotency_keys.c.body_enc).where(_IS)
+_KEEP = update(idempotency_keys).where(_IS).values(status=bindparam("new_status"), body_enc=bindparam("new_body"))
+_END = delete(idempotency_keys).where(_IS, idempotency_keys.c.expires_at <= bindparam("now"))
 
 
 @frozen
@@ -48,19 +53,19 @@ def claim(connection: Connection, claim: Claim, *, fingerprint: str, expires_at:
     }
     if insert_new(connection, idempotency_keys, row):
         return True
-    over = delete(idempotency_keys).where(_is(claim), idempotency_keys.c.expires_at <= now)
-    return connection.execute(over).rowcount == 1 and insert_new(connection, idempotency_keys, row)
+    return connection.execute(_END, {**_named(claim), "now": now}).rowcount == 1 and insert_new(
+        connection, idempotency_keys, row
+    )
 
 
 def keep(connection: Connection, claim: Claim, *, status: int, body: bytes) -> None:
     """Keep the answer to a claimed key."""
-    connection.execute(update(idempotency_keys).where(_is(claim)).values(status=status, body_enc=body))
+    connection.execute(_KEEP, {**_named(claim), "new_status": status, "new_body": body})
 
 
 def find(connection: Connection, claim: Claim) -> Kept | None:
     """The answer that was given under this key."""
-    columns = (idempotency_keys.c.fingerprint, idempotency_keys.c.status, idempotency_keys.c.body_enc)
-    row = connection.execute(select(*columns).where(_is(claim))).one_or_none()
+    row = connection.execute(_FIND, _named(claim)).one_or_none()
     return None if row is None else Kept(*row)
 
 
@@ -69,9 +74,5 @@ def prune(connection: Connection, *, now: datetime) -> int:
     return connection.execute(delete(idempotency_keys).where(idempotency_keys.c.expires_at <= now)).rowcount
 
 
-def _is(claim: Claim) -> ColumnElement[bool]:
-    return (
-        (idempotency_keys.c.key_id == claim.key_id)
-        & (idempotency_keys.c.route == claim.route)
-        & (idempotency_keys.c.key == claim.key)
-    )
+def _named(claim: Claim) -> dict[str, str]:
+    return {"wanted_key_id": claim.key_id, "wanted_route": claim.route, "wanted_key": claim.key}

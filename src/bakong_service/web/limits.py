@@ -17,8 +17,7 @@ WRONG_KEYS = limits.parse("10/5 minutes")
 async def admit(request: Request) -> None:
     """Raise a 429 `Problem` for an address that presented too many wrong keys, whatever key it presents now."""
     service = of(request)
-    allowance = await service.limiter.look(WRONG_KEYS, "wrong-keys", origin(request))
-    if not allowance.granted:
+    if allowance := await service.limiter.spent(WRONG_KEYS, "wrong-keys", origin(request)):
         detail = f"{WRONG_KEYS.amount} wrong keys came from this address; come back in {allowance.reset_seconds} s"
         headers = {"Retry-After": str(allowance.reset_seconds)}
         raise Problem(status=429, code="address_blocked", detail=detail, headers=headers)
@@ -28,8 +27,8 @@ async def wrong_key(request: Request, code: str) -> None:
     """Count a wrong key against its address, and write it to the audit log."""
     service, address = of(request), origin(request)
     await service.limiter.take(WRONG_KEYS, "wrong-keys", address)
-    left = await service.limiter.look(WRONG_KEYS, "wrong-keys", address)
-    details = {"path": request.url.path[:200], "code": code, "blocked": not left.granted}
+    blocked = await service.limiter.spent(WRONG_KEYS, "wrong-keys", address) is not None
+    details = {"path": request.url.path[:200], "code": code, "blocked": blocked}
     now = service.clock.now()
     await service.executor.run(
         lambda connection: audit.write(
