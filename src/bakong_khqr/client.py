@@ -15,28 +15,17 @@ from typing import Any, Literal, Self, TypeVar
 
 import httpx
 
-from bakong_khqr.api import Account, Call, DeepLink, Outcome, Response, SourceInfo, Token, Transaction, endpoints
+from bakong_khqr.api import Account, Call, DeepLink, Outcome, SourceInfo, Token, Transaction, endpoints
 from bakong_khqr.api.arguments import checked_khqr
-from bakong_khqr.api.connection import (
-    MAX_ANSWER_BYTES,
-    PRODUCTION,
-    TOO_LONG,
-    checked_base_url,
-    headers,
-    options_from_env,
-    token_missing,
-    too_slow,
-    unreachable,
-    unreadable_answer,
-)
+from bakong_khqr.api.connection import PRODUCTION, options_from_env
 from bakong_khqr.api.lists import SAME_FOR_ALL, SINGLES_AT_A_TIME, checked_keys, in_lists, unanswered
-from bakong_khqr.api.renewal import TokenInUse
 from bakong_khqr.budget import RequestBudget
-from bakong_khqr.errors import BakongError, Blocked, InvalidRequest, Unauthorized
+from bakong_khqr.errors import BakongError, Blocked, InvalidRequest
 from bakong_khqr.khqr import KHQR
 from bakong_khqr.money import Currency
 from bakong_khqr.polling import GRACE, GROWING, SPARING, PaymentWatch, PollingSchedule
 from bakong_khqr.retry import RetryPolicy
+from bakong_khqr.sending import Sender
 
 T = TypeVar("T")
 
@@ -47,13 +36,19 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def _renewal(email: str) -> Callable[[], Call[Token]]:
+    """The call that renews, made when it is needed: one that lay about would hold the email where a repr shows it."""
+    endpoints.renew_token(email)  # refuses a bad one now
+    return lambda: endpoints.renew_token(email)
+
+
 class BakongClient:
     """A client of the Bakong Open API that blocks while it waits. Threads may share one.
 
     - `token`: the developer token. Without one (None) only calls that need none work, or with `email` one is issued.
     - `email`: the registered address. With it a refused token is renewed, at most once a call, and the call sent again.
     - `base_url`: another environment (`bakong_khqr.api.connection.SIT`), or a forwarder of yours.
-    - `timeout_seconds`: for each step of a call (an address, a connection, a read) and for the whole of an answer.
+    - `timeout_seconds`: for each step of a call (a connection, a read); a whole answer may take twice that.
     - `retry`: what is sent again after which pause; `RetryPolicy(attempts=1)` for nothing.
     - `http_client`: yours to configure and to close; without it one is made here, with `proxy` (a URL) if given.
     - `budget`: asked before each sending. `on_token`: told of each new `Token`, to store it.
@@ -77,20 +72,23 @@ class BakongClient:
         clock: Callable[[], datetime] = _utc_now,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        if http_client is not None and proxy is not None:
-            raise InvalidRequest("proxy: set it on the http_client you give; it is for the connections made here")
-        self._token = TokenInUse(Token(token) if isinstance(token, str) else token)
-        self._renewing = threading.Lock()
-        self._renewal = None if email is None else endpoints.renew_token(email)
-        self._base_url = checked_base_url(base_url)
-        self._timeout_seconds = timeout_seconds
-        self._retry = retry or RetryPolicy()
-        self._owns_http = http_client is None
-        self._http = httpx.Client(proxy=proxy) if http_client is None else http_client
         self._budget = budget
-        self._on_token = on_token
         self._clock = clock
         self._sleep = sleep
+        self._renewal = None if email is None else _renewal(email)
+        self._sender = Sender(
+            token=token,
+            renewal=self._renewal,
+            base_url=base_url,
+            timeout_seconds=timeout_seconds,
+            retry=retry or RetryPolicy(),
+            http_client=http_client,
+            proxy=proxy,
+            budget=budget,
+            on_token=on_token,
+            clock=clock,
+            sleep=sleep,
+        )
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
@@ -103,12 +101,11 @@ class BakongClient:
     @property
     def token(self) -> Token | None:
         """The token in use: the last renewed one, where it was renewed."""
-        return self._token.token
+        return self._sender.in_use.token
 
     def close(self) -> None:
         """Close the connections. A `http_client` that was given stays open."""
-        if self._owns_http:
-            self._http.close()
+        self._sender.close()
 
     def __enter__(self) -> Self:
         return self
@@ -126,20 +123,17 @@ class BakongClient:
 
     def verify_code(self, code: str) -> Token:
         """Change the 20-character code from the mail into the first token, and use that from now on."""
-        call = endpoints.verify_code(code)
-        with self._renewing:
-            return self._take_over(self.send(call))
+        return self._sender.issue(endpoints.verify_code(code))
 
     def renew_token(self, email: str | None = None) -> Token:
         """Get a new token for the registered `email` (the constructor's by default), and use it from now on.
 
         Whether Bakong then refuses the old one isn't known: store the new one. Raises `NotRegistered`.
         """
-        call = self._renewal if email is None else endpoints.renew_token(email)
-        if call is None:
+        renewal = self._renewal if email is None else _renewal(email)
+        if renewal is None:
             raise InvalidRequest("email: give the registered address here or to the client")
-        with self._renewing:
-            return self._take_over(self.send(call))
+        return self._sender.issue(renewal())
 
     def generate_deeplink(self, khqr: KHQR | str, *, source_info: SourceInfo | None = None) -> DeepLink:
         """A link that opens the payer's bank app with this code; `source_info` tells it the way back."""
@@ -232,89 +226,11 @@ class BakongClient:
             if (payment := watch.answered(answer, asked_at=asked_at)) is not None:
                 return payment
 
-    # ── How a call is sent ───────────────────────────────────────────────────────────────────────────────────────────
-
     def send(self, call: Call[T]) -> T:
-        """Send a call, again where the retry policy says so or the token was renewed, and read its answer."""
-        attempt, renewed = 1, False
-        while True:
-            token = None if call.request.bearer == "never" else self._token.token
-            try:
-                if token is None and call.request.bearer == "required":
-                    raise token_missing(call.purpose)
-                return call.read(self._exchange(call, token))
-            except Unauthorized as error:
-                if self._renewal is None or renewed or call.request.bearer == "never":
-                    raise
-                self._renew(self._renewal, token, error)
-                renewed = True
-            except BakongError as error:
-                delay = self._retry.delay_seconds(attempt, error, self._clock()) if call.repeatable else None
-                if delay is None:
-                    raise
-                log.info("%s: %s; trying again in %.1f s", call.purpose, error, delay)
-                attempt += 1
-                self._sleep(delay)
+        """Send any call of `bakong_khqr.api.endpoints`, under token, budget and retry policy, and read its answer."""
+        return self._sender.send(call)
 
-    def _exchange(self, call: Call[Any], token: Token | None) -> Response:
-        """Send a call once, under the budget, and read the answer to its end or its cap."""
-        if self._budget is not None:
-            turn_in_seconds = self._budget.spend(call.cost if token else 0, purpose=call.purpose)
-            if turn_in_seconds:
-                self._sleep(turn_in_seconds)
-        if token is not None and (warning := self._token.warning(self._clock())) is not None:
-            log.warning("%s", warning)
-        began = time.monotonic()
-        request = self._http.build_request(
-            "POST",
-            self._base_url + call.request.path,
-            content=call.request.body,
-            headers=headers(token),
-            timeout=self._timeout_seconds,
-        )
-        try:
-            # A redirect isn't followed: the token is for this host alone.
-            answer = self._http.send(request, stream=True, follow_redirects=False)
-            try:
-                body = self._body_of(answer, began)
-            finally:
-                answer.close()
-        except httpx.DecodingError as error:
-            raise unreadable_answer("can't be decompressed") from error
-        except httpx.TransportError as error:
-            raise unreachable(self._base_url, error) from error
-        log.debug("%s: HTTP %d in %.0f ms", call.purpose, answer.status_code, (time.monotonic() - began) * 1000)
-        return Response(status=answer.status_code, headers=dict(answer.headers), body=body, received_at=self._clock())
-
-    def _body_of(self, answer: httpx.Response, began: float) -> bytes:
-        body = bytearray()
-        for chunk in answer.iter_bytes():
-            body += chunk
-            if len(body) > MAX_ANSWER_BYTES:
-                raise unreadable_answer(TOO_LONG)
-            # The timeout of httpx is for each read, and an answer that drips would never meet it.
-            if time.monotonic() - began > self._timeout_seconds:
-                raise too_slow(self._base_url, self._timeout_seconds)
-        return bytes(body)
-
-    def _renew(self, renewal: Call[Token], refused: Token | None, error: Unauthorized) -> None:
-        """Renew the token that was refused, unless another thread has done so since."""
-        with self._renewing:
-            if not self._token.needs_renewal(refused, error, self._clock()):
-                return
-            try:
-                token = self.send(renewal)
-            except BakongError as failure:
-                self._token.not_renewed(failure)
-                raise failure from error
-            self._take_over(token)
-
-    def _take_over(self, token: Token) -> Token:
-        self._token.renewed(token)
-        log.info("a new Bakong token is in use; it expires at %s", token.expires_at)
-        if self._on_token is not None:
-            self._on_token(token)
-        return token
+    # ── Several keys, several checks ─────────────────────────────────────────────────────────────────────────────────
 
     def _by_lists(
         self, keys: Sequence[str], endpoint: Callable[[Sequence[str]], Call[dict[str, Outcome]]]

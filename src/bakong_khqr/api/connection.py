@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -40,6 +41,13 @@ def checked_base_url(base_url: str) -> str:
             "the value isn't shown, in case it is a token"
         )
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v1').rstrip('/')}"
+
+
+def checked_proxy(proxy: str | None) -> str | None:
+    """A proxy's URL, or None. It may hold a password, so it isn't shown."""
+    if proxy is not None and not re.match(r"(https?|socks5h?)://[^\s/]+/?\Z", proxy):
+        raise InvalidRequest("proxy: must be like http://host:port, or with https, socks5 or socks5h; it isn't shown")
+    return proxy
 
 
 def headers(token: Token | None) -> dict[str, str]:

@@ -152,9 +152,9 @@ def client_for(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Callabl
         yield make
         for client in opened:
             if isinstance(client, BakongClient):
-                client._http.close()
+                client._sender._http.close()
             else:
-                runner.run(client._http.aclose())
+                runner.run(client._sender._http.aclose())
 
 
 @pytest.fixture

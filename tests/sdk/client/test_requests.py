@@ -204,6 +204,22 @@ def test_a_base_url_that_is_none_is_refused_unseen(client_for: Any, scripted: An
     assert "planted" not in str(caught.value)
 
 
+@pytest.mark.parametrize("base_url", ["https://ho\x01st", "https://\u200b.example", "https://" + "x" * 70_000])
+def test_a_base_url_whose_host_is_no_name_is_refused(client_for: Any, scripted: Any, base_url: str) -> None:
+    with pytest.raises(errors.InvalidRequest, match=r"^base_url: "):
+        client_for(scripted(scripted.NOT_FOUND), base_url=base_url)
+
+
+@pytest.mark.parametrize(
+    "proxy", ["", "nonsense", "user:planted@host:80", "ftp://host", "http://user:planted@host/path", "http://a b"]
+)
+@pytest.mark.parametrize("kind", [BakongClient, AsyncBakongClient])
+def test_a_proxy_that_is_none_is_refused_unseen(kind: Any, proxy: str) -> None:
+    with pytest.raises(errors.InvalidRequest, match=r"^proxy: must be like") as caught:
+        kind("a-token", proxy=proxy)
+    assert "planted" not in str(caught.value)
+
+
 def test_a_redirect_is_not_followed_with_the_token(client_for: Any, scripted: Any) -> None:
     bakong = scripted(httpx.Response(307, headers={"Location": "https://elsewhere.example/"}), scripted.PAID)
     with pytest.raises(errors.UnexpectedAnswer):
@@ -238,7 +254,7 @@ def test_a_client_that_is_given_stays_open_and_ones_own_is_closed() -> None:
         assert not http.is_closed
     with BakongClient("a-token") as client:
         pass
-    assert client._http.is_closed
+    assert client._sender._http.is_closed
 
 
 @pytest.mark.anyio
@@ -249,12 +265,12 @@ async def test_an_asynchronous_client_that_is_given_stays_open_and_ones_own_is_c
         assert not http.is_closed
     async with AsyncBakongClient("a-token") as client:
         pass
-    assert client._http.is_closed
+    assert client._sender._http.is_closed
 
 
 @pytest.mark.parametrize(("kind", "http"), [(BakongClient, httpx.Client), (AsyncBakongClient, httpx.AsyncClient)])
 def test_a_proxy_is_for_the_connections_made_here(kind: Any, http: Any) -> None:
-    assert kind("a-token", proxy="http://127.0.0.1:3128")._http is not None
+    assert kind("a-token", proxy="http://127.0.0.1:3128")._sender._http is not None
     with pytest.raises(errors.InvalidRequest, match=r"^proxy: set it on the http_client"):
         kind("a-token", proxy="http://127.0.0.1:3128", http_client=http())
 
@@ -267,13 +283,13 @@ def test_settings_come_from_the_environment(kind: Any, monkeypatch: pytest.Monke
     client = kind.from_env(timeout_seconds=5)
     assert client.token == Token("a-token")
     assert client._renewal is not None
-    assert client._base_url == "http://127.0.0.1:9000"
+    assert client._sender._base_url == "http://127.0.0.1:9000"
     assert kind.from_env(token="another").token == Token("another")
     for name in ("BAKONG_TOKEN", "BAKONG_EMAIL", "BAKONG_BASE_URL"):
         monkeypatch.setenv(name, "")
     client = kind.from_env()
     assert client.token is client._renewal is None
-    assert client._base_url == "https://api-bakong.nbc.gov.kh"
+    assert client._sender._base_url == "https://api-bakong.nbc.gov.kh"
 
 
 RENAMED = {"close": "aclose", "__enter__": "__aenter__", "__exit__": "__aexit__"}

@@ -118,7 +118,7 @@ def test_what_mails_or_uses_up_a_code_is_sent_once(
 def test_an_answer_that_drips_is_cut_off_in_time(client_for: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each read is quick, the whole would take for ever. Both clients give up after their own fashion."""
     ticks = iter(range(0, 10_000, 20))
-    monkeypatch.setattr("bakong_khqr.client.time.monotonic", lambda: next(ticks))
+    monkeypatch.setattr("bakong_khqr.sending.time.monotonic", lambda: next(ticks))
 
     class Dripping(httpx.SyncByteStream, httpx.AsyncByteStream):
         def __iter__(self) -> Any:

@@ -130,7 +130,7 @@ class TestHiding:
                     walk(getattr(value, name, None), depth - 1)
 
         assert not [name for name, value in vars(client).items() if "planted" in repr(value)]
-        walk(client._token, 3)
+        walk(client._sender, 4)
         assert "planted" not in repr(client._renewal)
 
 
