@@ -1,21 +1,11 @@
-"""Payload to fields: read it, and judge it by every rule that doesn't depend on the time of day.
+"""Payload to fields: every data object judged by its rule, and a good payload's fields.
 
-A good payload is read without any bookkeeping; where something is wrong, its place is looked up afterwards. The order
-of problems is the official SDK's: checksum first, then 47 and 45, then what is missing, then one data object after
-the other.
+The order of problems is the official SDK's: what `reading.py` finds, then 47 and 45, then what is missing, then one
+data object after the other.
 """
-
-import re
-from decimal import Decimal
-
-from attrs import define, field
 
 from bakong_khqr.account import INDIVIDUAL, MERCHANT, Kind
 from bakong_khqr.additional_data import ADDITIONAL_DATA, LANGUAGE, language_fault
-from bakong_khqr.emv.characters import character_fault, refused_character
-from bakong_khqr.emv.crc import crc16
-from bakong_khqr.emv.tags import Path
-from bakong_khqr.emv.tlv import check_text, level_faults, may_nest, split
 from bakong_khqr.errors import ErrorCode, InvalidKHQR
 from bakong_khqr.fields import (
     DYNAMIC,
@@ -28,10 +18,9 @@ from bakong_khqr.fields import (
     union_pay_fault,
 )
 from bakong_khqr.money import BY_NUMERIC_CODE, Currency, amount_fault, read_amount
+from bakong_khqr.reading import Reading, read
 from bakong_khqr.template import Template, TextField
 from bakong_khqr.timestamp import length_fault, missing_fault, past_fault, read_milliseconds, to_datetime
-
-_CHECKSUM = re.compile("[0-9A-Fa-f]{4}")
 
 # What must be there, by ID; the account, 29 or 30, is asked for between 00 and 52.
 _REQUIRED = {
@@ -43,76 +32,17 @@ _REQUIRED = {
     "59": ("merchant_name", ErrorCode.MERCHANT_NAME_REQUIRED),
     "60": ("merchant_city", ErrorCode.MERCHANT_CITY_TAG_REQUIRED),
 }
-_TEMPLATES = (INDIVIDUAL, MERCHANT, ADDITIONAL_DATA, LANGUAGE)
 _ABSENT: dict[str, str] = {}
-_NAMES: dict[Path, str] = (
-    {(identifier,): name for identifier, (name, _) in _REQUIRED.items()}
-    | {("01",): "point_of_initiation_method", ("15",): UNION_PAY.name, ("54",): "amount", ("63",): "crc"}
-    | {("99",): "timestamp", ("99", "00"): "created_at", ("99", "01"): "expires_at"}
-    | {(template.id,): template.name for template in _TEMPLATES}
-    | {one.path: one.name for template in _TEMPLATES for one in template.fields}
-)
 
 
-@define
-class Reading:
-    """What a payload holds and what is wrong with it. Values by ID; a template's members by its ID and theirs."""
+def judge(payload: str) -> Reading:
+    """Read `payload` and judge it by every rule that doesn't depend on the time of day.
 
-    payload: str
-    problems: list[InvalidKHQR] = field(factory=list)
-    objects: dict[str, str] = field(factory=dict)
-    members: dict[str, dict[str, str]] = field(factory=dict)
-    readable: bool = True
-    currency: Currency | None = None
-    amount: Decimal | None = None
-    created_ms: int | None = None
-    expires_ms: int | None = None
-
-    @property
-    def is_dynamic(self) -> bool:
-        """Whether the point of initiation method is 12."""
-        return self.objects.get("01") == DYNAMIC
-
-    def offset(self, *path: str) -> int | None:
-        """Return where the data object at `path` begins in the payload, `None` where there is none."""
-        text, at = self.payload, 0
-        for depth, wanted in enumerate(path, start=1):
-            for identifier, value in split(text)[0]:
-                if identifier == wanted:
-                    break
-                at += 4 + len(value)
-            else:
-                return None
-            if depth < len(path):
-                text, at = value, at + 4
-        return at
-
-    def path_at(self, offset: int) -> Path:
-        """Return the IDs of the data objects that the character at `offset` is in, from the top down; `()` for none."""
-        text, at = self.payload, 0
-        path: Path = ()
-        while True:
-            for identifier, value in split(text)[0]:  # noqa: B007 - used below, after the break
-                if at <= offset < at + 4 + len(value):
-                    break
-                at += 4 + len(value)
-            else:
-                return path
-            path = (*path, identifier)
-            if offset < at + 4 or not may_nest(path):
-                return path
-            text, at = value, at + 4
-
-
-def read(payload: str) -> Reading:
-    """Read and judge `payload`. Raises `TypeError` for anything but text, and nothing else."""
-    reading = Reading(payload)
-    try:
-        check_text(payload)
-    except InvalidKHQR as fault:
-        reading.problems.append(fault)
-        return reading
-    _read_structure(reading)
+    Raises `TypeError` for anything but text, and nothing else.
+    """
+    reading = read(payload)
+    if not reading.objects:
+        return reading  # too long, or nothing that could be read: what is wrong was said
     _judge_presence(reading)
     _judge_head(reading)
     _judge_account(reading)
@@ -160,68 +90,6 @@ def fields(reading: Reading) -> Fields:
         "created_at": None if created_ms is None else to_datetime(created_ms),
         "expires_at": None if expires_ms is None else to_datetime(expires_ms),
     }
-
-
-def _read_structure(reading: Reading) -> None:
-    """Checksum, characters and nesting: whether this is a payload at all."""
-    payload, problems = reading.payload, reading.problems
-    pairs, stop = split(payload)
-    reading.objects = objects = dict(pairs)
-    reading.readable = stop == len(payload)
-    refused_at = refused_character(payload)
-    last = pairs[-1][0] if pairs else ""
-    if (fault := _checksum_fault(reading, last, refused_at)) is not None:
-        problems.append(fault)
-    if refused_at is not None:
-        name = _NAMES.get(reading.path_at(refused_at))
-        problems.append(character_fault(payload, refused_at, field=name, offset=refused_at))
-    if not reading.readable or len(objects) != len(pairs):
-        _add_level_faults(reading, payload, 0, ())
-    if "63" in objects and last != "63":
-        at = reading.offset("63")
-        message = f"the CRC (data object 63) stands at offset {at}; it must be the last data object"
-        problems.append(InvalidKHQR(ErrorCode.CRC_NOT_LAST, message, field="crc", offset=at))
-    for identifier in ("29", "30", "62", "64", "99"):
-        if identifier in objects:
-            reading.members[identifier] = _read_template(reading, identifier, objects[identifier])
-
-
-def _checksum_fault(reading: Reading, last: str, refused_at: int | None) -> InvalidKHQR | None:
-    """Return what is wrong with the CRC; `last` is the ID of the last data object that could be read."""
-    payload = reading.payload
-    if reading.readable and last == "63":
-        crc = reading.objects["63"]
-    elif not reading.readable and payload[-8:-4] == "6304":
-        crc = payload[-4:]
-    else:
-        message = "the payload must end in its CRC: 6304 and four hexadecimal digits"
-        return InvalidKHQR(ErrorCode.CRC_TAG_REQUIRED, message, field="crc")
-    offset = len(payload) - 4 - len(crc)
-    if _CHECKSUM.fullmatch(crc) is None:
-        message = f"the CRC {crc!r} must be four hexadecimal digits"
-        return InvalidKHQR(ErrorCode.CRC_LENGTH_INVALID, message, field="crc", offset=offset, length=len(crc), limit=4)
-    if refused_at is None and (right := crc16(payload[:-4])) != crc.upper():
-        message = f"the CRC is {crc}, but the text before it gives {right}: the payload was changed or cut"
-        return InvalidKHQR(ErrorCode.KHQR_INVALID, message, field="crc", offset=offset)
-    return None
-
-
-def _read_template(reading: Reading, identifier: str, value: str) -> dict[str, str]:
-    pairs, stop = split(value)
-    members = dict(pairs)
-    if stop != len(value) or len(members) != len(pairs):
-        at = reading.offset(identifier)
-        assert at is not None
-        _add_level_faults(reading, value, at + 4, (identifier,))
-    return members
-
-
-def _add_level_faults(reading: Reading, text: str, base: int, path: Path) -> None:
-    """Add what is malformed in one level, each with the name of the field or template that it is in."""
-    for fault in level_faults(text, base, path):
-        assert fault.offset is not None
-        fault.field = _NAMES.get(reading.path_at(fault.offset))
-        reading.problems.append(fault)
 
 
 def _judge_presence(reading: Reading) -> None:

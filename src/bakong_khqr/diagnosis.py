@@ -7,12 +7,13 @@ from typing import Any
 from attrs import field, frozen
 
 from bakong_khqr.advice import ADVICE
-from bakong_khqr.decoding import Reading, read
+from bakong_khqr.decoding import judge
 from bakong_khqr.emv.tags import NESTS_ALWAYS, Path, describe
 from bakong_khqr.emv.tlv import MOST_CHARACTERS, level_faults, may_nest, split
 from bakong_khqr.errors import ErrorCode, InvalidKHQR
 from bakong_khqr.meaning import meaning
 from bakong_khqr.notices import Notice, notices
+from bakong_khqr.reading import Reading
 from bakong_khqr.timestamp import check_aware, to_datetime
 
 
@@ -45,7 +46,7 @@ def verify(payload: str, now: datetime | None = None) -> Verification:
 
     Never raises on text; `TypeError` for anything else, `ValueError` for a `now` without a time zone.
     """
-    return Verification(tuple(_problems(read(payload), now)))
+    return Verification(tuple(_problems(judge(payload), now)))
 
 
 @frozen
@@ -110,7 +111,7 @@ def inspect(payload: str, now: datetime | None = None) -> Inspection:
 
     `now` as in `verify`. Never raises on text.
     """
-    reading = read(payload)
+    reading = judge(payload)
     problems = tuple(_problems(reading, now))
     readable = len(payload) <= MOST_CHARACTERS
     data_objects = _inspected(payload, 0, (), problems) if readable else ()

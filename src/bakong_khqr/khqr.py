@@ -198,7 +198,7 @@ class KHQR:
         Raises `InvalidKHQR` for whatever `verify` finds wrong first, but not for a missing or a past expiry;
         `TypeError` for anything but text. Data objects that KHQR doesn't name are kept, see `.data_objects`.
         """
-        reading = decoding.read(payload)
+        reading = decoding.judge(payload)
         for problem in reading.problems:
             if problem.code not in _NOT_FOR_DECODE:
                 raise problem

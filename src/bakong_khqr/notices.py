@@ -6,8 +6,8 @@ from itertools import pairwise
 from attrs import frozen
 
 from bakong_khqr.advice import Source
-from bakong_khqr.decoding import Reading
 from bakong_khqr.emv.tlv import split
+from bakong_khqr.reading import Reading
 
 _OTHER_ACCOUNTS = frozenset(f"{number:02}" for number in range(2, 52)) - {"15", "29", "30"}
 _ASCII_ONLY = {"59": "merchant_name", "60": "merchant_city"}
