@@ -62,7 +62,9 @@ def single_answered(access: Access, now: datetime) -> Access:
 
 
 def refused(access: Access, reason: str, now: datetime) -> Access:
-    """Bakong refuses us at the door, or takes no token of ours: the circuit opens."""
+    """Bakong refuses us at the door, or takes no token of ours: the circuit opens, for longer after each probe."""
+    if access.waits(now):
+        return access  # a call that was under way when it opened
     pauses = _DOWN if reason == OUTAGE else _REFUSED
     refusals = access.refusals + 1 if access.mode is Mode.BLOCKED else 1
     since = access.since if access.mode is Mode.BLOCKED else now

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from attrs import evolve
 from sqlalchemy import Connection
 
-from bakong_service.domain.errors import Conflict, Fault, Invalid, NotFound
+from bakong_service.domain.errors import Conflict, Fault, Invalid, NotFound, Refused
 from bakong_service.domain.payment import HINTABLE, NewPayment, On, Payment, Purpose, find
 from bakong_service.domain.watching import Priority
 from bakong_service.operations import subscriptions
@@ -13,7 +13,7 @@ from bakong_service.operations.business import Business
 from bakong_service.operations.issuing import issue
 from bakong_service.operations.settling import settle as settle
 from bakong_service.operations.transition import carry_out
-from bakong_service.storage import payments, plans
+from bakong_service.storage import audit, payments, plans
 from bakong_service.storage.signals import CHECKS, signal
 
 HINTS_APART = timedelta(seconds=10)
@@ -81,6 +81,12 @@ def _create_for_plan(
         actor=actor,
         now=now,
     )
+
+
+def record_refusal(connection: Connection, business: Business, refused: Refused, *, actor: str, now: datetime) -> None:
+    """Put into the audit that a payment could not be made, and why: what was refused itself left nothing behind."""
+    details = {"code": refused.code, "detail": refused.detail}
+    audit.write(connection, business.identifiers, action="payment.not_created", actor=actor, details=details, now=now)
 
 
 def cancel(

@@ -55,7 +55,9 @@ def adopt(
         "lease_until": 0,
     }
     if not insert_new(connection, provider_token, row):
-        connection.execute(update(provider_token).values(**row, fence=provider_token.c.fence + 1))
+        # Of another setting: replaced. Of ours, by a replica that was quicker: kept, it may be renewed already.
+        other = update(provider_token).where(provider_token.c.source_index != row["source_index"])
+        connection.execute(other.values(**row, fence=provider_token.c.fence + 1))
     stored = current(connection, vault, setting=setting)
     assert stored is not None
     return stored

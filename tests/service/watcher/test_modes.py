@@ -1,0 +1,283 @@
+"""How the watcher asks Bakong: in lists, singly, sparingly, or not at all; and what it makes of every outage."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bakong_service.domain.outcome import Answer
+from bakong_service.domain.payment import Flag, PaymentStatus
+from bakong_service.domain.watching import Mode
+from bakong_service.storage import access, budget
+
+pytestmark = pytest.mark.anyio
+S = PaymentStatus
+LIST, SINGLE = "md5_list", "by_md5"
+
+
+async def test_the_open_list_is_asked_fifty_at_a_time(scene: Any) -> None:
+    made = [await scene.create() for _ in range(120)]
+    scene.pay(made[7])
+    scene.later(seconds=3)
+    await scene.step()
+    assert scene.calls(LIST) == 3
+    assert scene.watcher.counts == {"not_found": 119, "found": 1}
+    assert [(await scene.payment(payment)).status for payment in made[6:9]] == [S.PENDING, S.PAID, S.PENDING]
+    assert scene.watcher.provider.mode is Mode.BULK
+
+
+async def test_a_closed_list_is_found_out_and_tried_again_six_hours_later(scene: Any) -> None:
+    scene.bakong.configure(md5_list_closed=True)
+    payment = await scene.create()
+    scene.later(seconds=3)
+    await scene.step()
+    assert scene.watcher.provider.mode is Mode.SINGLES
+    scene.later(seconds=3)
+    scene.calls()
+    scene.restart()
+    await scene.step()  # what was learnt survives the process
+    assert (scene.calls(), scene.watcher.provider.mode) == (1, Mode.SINGLES)
+    scene.pay(payment)
+    scene.later(seconds=3)
+    await scene.step()
+    assert (await scene.payment(payment)).status is S.PAID
+    scene.bakong.configure(md5_list_closed=False)
+    scene.later(hours=6)
+    await scene.create()
+    scene.later(seconds=3)
+    await scene.step()
+    assert scene.watcher.provider.mode is Mode.BULK
+
+
+OUTAGES: list[tuple[str, dict[str, Any], str]] = [
+    ("rate_limited", {"retry_after_seconds": 60}, "rate_limited"),
+    ("rate_limited", {}, "rate_limited"),
+    ("server_error", {"status": 503}, "server_unavailable"),
+    ("server_error", {"status": 502, "empty": True}, "server_unavailable"),
+    ("error_code", {"error_code": 15}, "server_unavailable"),
+    ("error_code", {"error_code": 9}, "server_unavailable"),
+    ("error_code", {"error_code": 17}, "quota"),
+    ("error_code", {"error_code": 99}, "unexpected_answer"),
+    ("unauthorized", {}, "unauthorized"),
+    ("blocked", {}, "blocked"),
+    ("dropped", {}, "server_unavailable"),
+    ("slow", {"seconds": 3600}, "server_unavailable"),
+    ("garbage", {}, "unexpected_answer"),
+    ("oversize", {}, "unexpected_answer"),
+    ("answer", {"status": 200, "body": "{}"}, "unexpected_answer"),
+]
+
+
+@pytest.mark.parametrize(("kind", "details", "reason"), OUTAGES)
+async def test_no_outage_of_any_kind_brings_a_payment_nearer_to_its_end(
+    scene: Any, kind: str, details: dict[str, Any], reason: str
+) -> None:
+    """Deadlines pass by our own clock; nothing else follows from silence, and money is found when it ends."""
+    payment = await scene.create()
+    scene.bakong.inject(kind, times=None, **details)
+    scene.pay(payment)
+    await scene.live(seconds=90)
+    assert (await scene.payment(payment)).status is S.PENDING
+    assert scene.watcher.counts[reason] >= 1
+    assert scene.watcher.counts["not_found"] == 0
+    await scene.live(minutes=16)
+    late = await scene.payment(payment)
+    assert (late.status, late.next_check_at is not None) == (S.TIMEOUT, True)
+    await scene.live(until=payment.watch_until + timedelta(minutes=30))
+    after = await scene.payment(payment)
+    assert (after.status, after.flags) == (S.TIMEOUT, {Flag.UNVERIFIABLE})
+    assert await scene.reviews(payment) == ["unverifiable"]
+    scene.bakong.faults.clear()
+    await scene.live(hours=14)
+    assert (await scene.payment(payment)).status is S.PAID  # it was sent in time
+    assert await scene.reviews(payment) == []
+    assert await scene.violations() == []
+
+
+async def test_an_outage_without_end_is_given_up_after_a_week_and_left_to_a_person(scene: Any) -> None:
+    payment = await scene.create()
+    scene.bakong.inject("dropped", times=None)
+    await scene.live(days=9)
+    after = await scene.payment(payment)
+    assert (after.status, after.next_check_at, after.next_check_reason) == (S.TIMEOUT, None, "unverifiable")
+    assert await scene.reviews(payment) == ["unverifiable"]
+    assert await scene.violations() == []
+
+
+async def test_when_bakong_refuses_us_the_circuit_opens_and_one_probe_closes_it(scene: Any) -> None:
+    made = [await scene.create() for _ in range(60)]
+    scene.bakong.configure(geo_block=True)
+    scene.later(seconds=3)
+    await scene.step()
+    assert scene.watcher.provider.mode is Mode.BLOCKED
+    scene.calls()
+    scene.restart()
+    await scene.step()
+    scene.later(minutes=4)
+    await scene.step()
+    assert scene.calls() == 0
+    known = await scene.run(lambda c: access.read(c, now=scene.now))
+    assert (known.reason, known.refusals) == ("blocked", 1)
+    reasons = {(await scene.payment(payment)).next_check_reason for payment in made[:3]}
+    assert reasons == {"blocked"}
+    scene.later(minutes=2)
+    await scene.step()
+    assert scene.calls() == 1
+    scene.bakong.configure(geo_block=False)
+    await scene.live(minutes=8)
+    assert scene.calls() == 0  # twice as long after the second refusal
+    await scene.live(minutes=5)
+    assert scene.watcher.provider.mode is Mode.BULK
+    assert scene.calls(LIST) >= 1
+
+
+async def test_an_outage_for_everybody_opens_the_circuit_for_a_short_while(scene: Any) -> None:
+    scene.bakong.configure(md5_list_closed=True)
+    for _ in range(30):
+        await scene.create()
+    scene.later(seconds=3)
+    scene.bakong.inject("server_error", times=None, endpoint="check_transaction_by_md5", skip=1)
+    await scene.step()
+    scene.later(seconds=3)
+    await scene.step()
+    assert scene.watcher.provider.access.reason == "server_unavailable"
+    assert scene.calls(SINGLE) <= 1 + 1 + 5 + 4  # the list, a single check, five failures, those already under way
+    scene.bakong.faults.clear()
+    scene.later(seconds=35)
+    await scene.step()
+    await scene.step()
+    assert scene.watcher.provider.mode is Mode.SINGLES
+
+
+async def test_too_many_calls_at_once_halve_the_rate(scene: Any) -> None:
+    scene.bakong.inject("rate_limited", retry_after_seconds=40)
+    await scene.create()
+    scene.later(seconds=3)
+    await scene.step()
+    assert scene.watcher.provider.lanes == 4
+    scene.calls()
+    scene.later(seconds=30)
+    await scene.create()
+    scene.later(seconds=3)
+    await scene.step()
+    assert scene.calls() == 0
+    scene.later(seconds=10)
+    await scene.step()
+    assert scene.calls() == 1
+
+
+async def test_a_spent_quota_waits_for_midnight_in_phnom_penh_and_is_probed_hourly(scene: Any) -> None:
+    scene.bakong.configure(daily_quota=1)
+    first, second = await scene.create(), await scene.create()
+    scene.later(seconds=3)
+    await scene.step()
+    scene.later(seconds=3)
+    await scene.step()
+    assert scene.watcher.provider.mode is Mode.STARVED
+    calls = scene.calls()
+    assert calls == 2  # one was answered, one told us
+    for _ in range(5):
+        scene.later(minutes=10)
+        await scene.hint(first)
+        await scene.step()
+    assert scene.calls() == 0
+    scene.later(minutes=15)
+    await scene.hint(second)
+    await scene.step()
+    assert scene.calls() == 1
+    waiting = await scene.payment(first)
+    assert waiting.next_check_reason == "quota"
+    midnight = waiting.next_check_at.astimezone(budget_zone())
+    assert (midnight.hour, midnight.minute < 10) == (0, True)
+    scene.pay(first)
+    scene.bakong.configure(daily_quota=None)
+    await scene.live(until=waiting.next_check_at + timedelta(minutes=11))
+    assert (await scene.payment(first)).status is S.REVIEW  # sent an hour after its deadline
+
+
+def budget_zone() -> Any:
+    from bakong_service.domain.allowance import PHNOM_PENH
+
+    return PHNOM_PENH
+
+
+async def test_with_a_hundred_calls_a_day_only_the_looks_that_matter_are_made(scene: Any) -> None:
+    scene.restart(daily_limit=100)
+    scene.bakong.configure(md5_list_closed=True)
+    payment = await scene.create()
+    await scene.live(minutes=2, seconds=50)
+    assert scene.calls() == 0
+    await scene.live(seconds=20)
+    assert scene.calls(SINGLE) == 1 + 1  # the list, which is tried once, and the single check
+    await scene.live(until=payment.deadline_at + timedelta(minutes=1))
+    assert scene.calls() == 0
+    assert (await scene.payment(payment)).status is S.TIMEOUT
+    await scene.live(minutes=2)
+    assert scene.calls(SINGLE) == 1
+    await scene.live(until=payment.watch_until - timedelta(minutes=1))
+    assert scene.calls(LIST) <= 1
+    await scene.live(minutes=2)
+    assert (await scene.payment(payment)).status is S.EXPIRED
+    assert await scene.violations() == []
+
+
+async def test_a_hint_spends_a_call_at_once_even_when_calls_are_few(scene: Any) -> None:
+    scene.restart(daily_limit=100)
+    payment = await scene.create()
+    scene.pay(payment)
+    scene.later(seconds=20)
+    hinted = await scene.hint(payment)
+    assert hinted.next_check_reason == "hint"
+    assert hinted.next_check_at <= scene.now
+    await scene.step()
+    assert (await scene.payment(payment)).status is S.PAID
+
+
+async def test_a_restart_forgets_no_call_and_the_limit_holds(scene: Any) -> None:
+    scene.restart(daily_limit=10)
+    for number in range(30):
+        payment = await scene.create()
+        scene.later(seconds=11)
+        await scene.hint(payment)
+        await scene.step()
+        if number % 4 == 0:
+            scene.restart()
+    assert scene.calls() == 10
+    spent = await scene.run(lambda c: budget.read(c, limit=10, now=scene.now))
+    assert (spent.used, spent.remaining, spent.payments_affordable) == (10, 0, 0)
+    assert await scene.violations() == []
+
+
+async def test_the_last_tenth_of_the_day_is_kept_for_hints(scene: Any) -> None:
+    scene.restart(daily_limit=20)
+    await scene.run(lambda c: budget.spend(c, limit=20, calls=18, now=scene.now))
+    payment = await scene.create()
+    await scene.live(minutes=4)
+    assert scene.calls() == 0
+    await scene.hint(payment)
+    await scene.step()
+    assert scene.calls() == 1
+
+
+async def test_a_changed_limit_counts_from_what_is_spent(scene: Any) -> None:
+    now = scene.now
+    assert await scene.run(lambda c: budget.spend(c, limit=10, calls=8, now=now))
+    await scene.run(lambda c: budget.set_limit(c, limit=5, now=now))
+    assert (await scene.run(lambda c: budget.read(c, limit=5, now=now))).remaining == 0
+    await scene.run(lambda c: budget.set_limit(c, limit=None, now=now))
+    assert await scene.run(lambda c: budget.spend(c, limit=None, calls=100, now=now))
+    await scene.run(lambda c: budget.set_limit(c, limit=200, now=now + timedelta(days=1)))
+    assert (await scene.run(lambda c: budget.read(c, limit=1, now=now + timedelta(days=1)))).limit == 200
+
+
+async def test_a_success_that_can_not_be_read_is_asked_again_and_then_looked_at_by_a_person(scene: Any) -> None:
+    scene.bakong.configure(md5_list_closed=True)
+    payment = await scene.create()
+    body = '{"responseCode":0,"responseMessage":"Success","errorCode":null,"data":{"hash":1}}'
+    scene.bakong.inject("answer", times=None, status=200, body=body, content_type="application/json", skip=1)
+    await scene.live(seconds=60)
+    after = await scene.payment(payment)
+    assert (after.status, after.unreadable) == (S.REVIEW, 3)
+    assert await scene.reviews(payment) == ["unreadable"]
+    assert scene.watcher.counts[Answer.UNREADABLE] == 3
+    assert await scene.violations() == []

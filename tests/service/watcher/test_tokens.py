@@ -1,0 +1,123 @@
+"""The developer token: kept sealed, renewed in time, by one replica, and never while a transaction is open."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from bakong_khqr.api import Token
+from bakong_service.domain.payment import PaymentStatus
+from bakong_service.domain.watching import Mode
+from bakong_service.storage import schema
+from bakong_service.storage import token as storage
+
+pytestmark = pytest.mark.anyio
+EMAIL = "simulator@example.test"
+
+
+async def due(scene: Any) -> Any:
+    payment = await scene.create()
+    scene.later(seconds=3)
+    return payment
+
+
+def renewals(scene: Any) -> int:
+    return scene.calls("renew_token")
+
+
+async def test_a_token_is_renewed_two_weeks_before_it_ends_and_stored_sealed(scene: Any) -> None:
+    old = scene.bakong.issue_token(lifetime=timedelta(days=14))
+    scene.restart(token=old, email=EMAIL)
+    await due(scene)
+    await scene.step()
+    assert renewals(scene) == 1
+    row = await scene.run(lambda c: dict(c.execute(select(schema.provider_token)).mappings().one()))
+    kept = await scene.run(lambda c: storage.current(c, scene.business.vault, setting=old))
+    assert kept.text != old
+    assert kept.text.encode() not in row["token_enc"]
+    assert kept.expires_at > scene.now + timedelta(days=80)
+    scene.restart()
+    await due(scene)
+    await scene.step()
+    assert renewals(scene) == 0
+    client = scene.watcher.provider._tokens.client
+    assert client.token == Token(kept.text)
+
+
+async def test_a_refused_token_is_renewed_once_and_the_payment_is_found(scene: Any) -> None:
+    scene.restart(token="refused", email=EMAIL)
+    payment = await due(scene)
+    scene.pay(payment)
+    await scene.step()
+    assert (await scene.payment(payment)).status is PaymentStatus.PAID
+    assert renewals(scene) == 1
+    assert scene.watcher.provider.mode is Mode.BULK
+
+
+async def test_replicas_renew_a_token_once(scene: Any) -> None:
+    scene.bakong.configure(revoke_on_renew=True)
+    old = scene.bakong.issue_token(lifetime=timedelta(days=10))
+    scene.restart(token=old, email=EMAIL)
+    replicas = [scene.watcher, scene.another(), scene.another()]
+    for _ in range(60):
+        await scene.create()
+    scene.later(seconds=3)
+    await asyncio.gather(*(replica.step(scene.now) for replica in replicas))
+    assert renewals(scene) == 1
+    scene.later(minutes=2)
+    for replica in replicas:
+        await scene.create()
+        scene.later(seconds=3)
+        await replica.step(scene.now)
+    assert renewals(scene) == 0
+    assert scene.watcher.counts["unauthorized"] == 0
+
+
+async def test_without_an_address_an_ending_token_is_an_alert(scene: Any) -> None:
+    scene.restart(token=scene.bakong.issue_token(lifetime=timedelta(days=1)))
+    await due(scene)
+    await scene.step()
+    assert scene.watcher.provider._tokens.alerts == 1
+    assert scene.watcher.counts["not_found"] == 1
+
+
+async def test_a_token_that_nothing_renews_blocks_and_changes_no_payment(scene: Any) -> None:
+    scene.restart(token="refused", email="nobody@example.test")
+    payment = await due(scene)
+    await scene.step()
+    assert (scene.watcher.provider.mode, scene.watcher.provider.access.reason) == (Mode.BLOCKED, "unauthorized")
+    assert (await scene.payment(payment)).status is PaymentStatus.PENDING
+    assert scene.watcher.provider._tokens.alerts == 1
+    scene.restart(email=EMAIL)
+    scene.pay(payment)
+    await scene.live(minutes=6)
+    assert (await scene.payment(payment)).status is PaymentStatus.PAID
+
+
+async def test_a_token_without_a_date_is_used_as_it_is(scene: Any) -> None:
+    await due(scene)
+    await scene.step()
+    assert renewals(scene) == 0
+    kept = await scene.run(lambda c: storage.current(c, scene.business.vault, setting="simulator"))
+    assert (kept.text, kept.expires_at) == ("simulator", None)
+
+
+async def test_another_token_in_the_settings_is_a_new_beginning(scene: Any) -> None:
+    await due(scene)
+    await scene.step()
+    scene.restart(token=scene.bakong.issue_token())
+    await due(scene)
+    await scene.step()
+    assert await scene.run(lambda c: storage.current(c, scene.business.vault, setting="simulator")) is None
+    assert scene.watcher.counts["unauthorized"] == 0
+
+
+async def test_who_lost_the_right_to_renew_stores_nothing(scene: Any) -> None:
+    vault, now = scene.business.vault, scene.now
+    stored = await scene.run(lambda c: storage.adopt(c, vault, setting="t", expires_at=None, now=now))
+    fence = await scene.run(lambda c: storage.lease(c, stored, lasting=timedelta(minutes=1), now=now))
+    assert await scene.run(lambda c: storage.lease(c, stored, lasting=timedelta(minutes=1), now=now)) is None
+    assert not await scene.run(lambda c: storage.store(c, vault, text="new", expires_at=None, fence=fence - 1, now=now))
+    assert await scene.run(lambda c: storage.store(c, vault, text="new", expires_at=None, fence=fence, now=now))
