@@ -1,11 +1,11 @@
 """A few numbers about the whole, each from a small partial index: what a scrape may ask every few seconds."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
 from bakong_service.storage import outbox
-from bakong_service.storage.schema import deliveries, payments, review_items
+from bakong_service.storage.schema import audit_log, deliveries, payments, review_items
 
 
 def facts(connection: Connection, *, now: datetime) -> dict[str, float]:
@@ -14,6 +14,9 @@ def facts(connection: Connection, *, now: datetime) -> dict[str, float]:
     watched, oldest = connection.execute(due).one()
     waiting = select(func.count()).where(deliveries.c.state == "pending")
     in_review = select(func.count()).where(review_items.c.resolved_at.is_(None))
+    failed = select(func.count()).where(
+        audit_log.c.action == "subscription.renewal_failed", audit_log.c.at > now - timedelta(hours=24)
+    )
     lag = outbox.oldest_undispatched(connection)
     return {
         "payments_watched": watched,
@@ -21,6 +24,7 @@ def facts(connection: Connection, *, now: datetime) -> dict[str, float]:
         "reviews_open": connection.execute(in_review).scalar_one(),
         "deliveries_pending": connection.execute(waiting).scalar_one(),
         "dispatch_lag_seconds": _age(lag, now),
+        "renewals_failed_24h": connection.execute(failed).scalar_one(),
     }
 
 

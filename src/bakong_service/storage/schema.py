@@ -476,6 +476,12 @@ audit_log = Table(
     Column("at", Moment, nullable=False),
 )
 Index("ix_audit_log_subject", audit_log.c.subject)
+Index(
+    "ix_audit_log_renewal_failed",  # what an alert counts
+    audit_log.c.at,
+    sqlite_where=text("action = 'subscription.renewal_failed'"),
+    postgresql_where=text("action = 'subscription.renewal_failed'"),
+)
 
 test_clock = Table(
     "test_clock",

@@ -21,15 +21,13 @@ _LEASED_PAUSE = timedelta(seconds=1)  # what is due and not ours is another work
 class Boundaries:
     """Applies what is due, each subscription in a transaction of its own: one that fails holds up no other.
 
-    Several may run: a lease keeps them apart, and who comes second finds nothing due. `renewals_failed` counts the
-    subscriptions that expired unpaid, for alerts.
+    Several may run: a lease keeps them apart, and who comes second finds nothing due.
     """
 
     def __init__(self, executor: Executor, business: Business, clock: Clock) -> None:
         self._executor = executor
         self._business = business
         self._clock = clock
-        self.renewals_failed = 0
 
     async def step(self, now: datetime) -> datetime:
         """Apply what is due by now; when the next is due. Raises what the first of the failed ones raised."""
@@ -55,5 +53,4 @@ class Boundaries:
             lambda connection: boundaries.come_by(connection, self._business, subscription_id, now=now)
         )
         if after.status is Status.EXPIRED and before.status in (Status.ACTIVE, Status.PAST_DUE):
-            self.renewals_failed += 1
             log.warning("renewal_failed", subscription=after.reference, plan=after.plan.code)

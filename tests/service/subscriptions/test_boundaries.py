@@ -9,6 +9,7 @@ from sqlalchemy import update
 from bakong_service.domain.errors import NotFound
 from bakong_service.operations import boundaries, cancelling
 from bakong_service.storage import subscriptions
+from bakong_service.storage.facts import facts
 from bakong_service.storage.schema import subscriptions as table
 from bakong_service.workers.renewal import Boundaries
 
@@ -45,15 +46,16 @@ async def test_a_step_does_what_is_due_to_everybody(desk: Any) -> None:
     ]  # fmt: skip
 
 
-async def test_p33_a_failed_renewal_is_counted_for_the_alert(desk: Any) -> None:
+async def test_p33_a_failed_renewal_is_a_number_to_alert_on_for_a_day(desk: Any) -> None:
     subscription = await desk.subscribe()
     await desk.subscribe(user="cancelled")
     reference = (await desk.of("cancelled")).reference
     await desk.do(cancelling.cancel, reference, at_once=False, reason=None, actor="api:test")
-    at_work = worker(desk)
     desk.at(subscription.period_end + timedelta(days=3))
-    await at_work.step(desk.now)
-    assert at_work.renewals_failed == 1
+    await worker(desk).step(desk.now)
+    assert (await desk.read(facts, now=desk.now))["renewals_failed_24h"] == 1
+    desk.after(days=1)
+    assert (await desk.read(facts, now=desk.now))["renewals_failed_24h"] == 0
 
 
 async def test_what_another_worker_holds_is_left_to_it_until_its_lease_ends(desk: Any) -> None:
