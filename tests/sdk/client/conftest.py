@@ -1,6 +1,7 @@
 """Both clients behind one blocking face, a clock that tests move, and a scripted Bakong."""
 
 import asyncio
+import inspect
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -105,7 +106,7 @@ class Waiting:
 
     def __getattr__(self, name: str) -> Any:
         member = getattr(self._client, name)
-        if not asyncio.iscoroutinefunction(member):
+        if not inspect.iscoroutinefunction(member):
             return member
         return lambda *args, **options: self._runner.run(member(*args, **options))
 
