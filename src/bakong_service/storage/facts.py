@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text
 
 from bakong_service.storage import outbox
 from bakong_service.storage.schema import audit_log, deliveries, payments, review_items
@@ -15,7 +15,8 @@ def facts(connection: Connection, *, now: datetime) -> dict[str, float]:
     waiting = select(func.count()).where(deliveries.c.state == "pending")
     in_review = select(func.count()).where(review_items.c.resolved_at.is_(None))
     failed = select(func.count()).where(
-        audit_log.c.action == "subscription.renewal_failed", audit_log.c.at > now - timedelta(hours=24)
+        text("action = 'subscription.renewal_failed'"),  # spelled as the partial index has it
+        audit_log.c.at > now - timedelta(hours=24),
     )
     lag = outbox.oldest_undispatched(connection)
     return {
