@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
 import structlog
 from sqlalchemy import Connection
 
+from bakong_khqr.async_client import AsyncBakongClient
+from bakong_khqr.retry import RetryPolicy
 from bakong_service.clock import Clock
 from bakong_service.domain.delivery import SCHEDULES
 from bakong_service.domain.endpoint import TargetPolicy
@@ -23,6 +25,7 @@ from bakong_service.vault import Vault
 from bakong_service.web.changes import Changes
 from bakong_service.web.limiter import Limiter
 from bakong_service.web.service import Service
+from bakong_service.workers.budget import DatabaseBudget
 from bakong_service.workers.delivery import Deliverer
 from bakong_service.workers.dispatch import Dispatcher
 from bakong_service.workers.loop import Loop
@@ -30,6 +33,8 @@ from bakong_service.workers.renewal import Boundaries
 from bakong_service.workers.upkeep import ClockFollower, Forgetter
 from bakong_service.workers.verification import Verifier
 from bakong_service.workers.watching import watcher
+
+_LINK_SECONDS = 10.0  # a payer waits for it
 
 log = structlog.get_logger(__name__)
 
@@ -69,16 +74,12 @@ async def opened(settings: Settings, *, prepared: bool = False) -> AsyncIterator
     Raises `SchemaMismatch`, `DatabaseUnavailable`, `PlansFileError`, `Invalid` for plans or an endpoint that can't be.
     """
     executor = await open_database(settings.database_url.reveal(), bring_forward=prepared)
-    try:
-        service = await _service(settings, executor)
+    async with AsyncExitStack() as closing:
+        closing.push_async_callback(executor.close)
+        service = await _service(settings, executor, closing)
         if prepared:
             await _prepare(service)
-        try:
-            yield service
-        finally:
-            await service.limiter.close()
-    finally:
-        await executor.close()
+        yield service
 
 
 async def _prepare(service: Service) -> None:
@@ -94,17 +95,32 @@ async def _prepare(service: Service) -> None:
     await service.executor.run(operation)
 
 
-async def _service(settings: Settings, executor: Executor) -> Service:
-    clock = Clock()
+async def _service(settings: Settings, executor: Executor, closing: AsyncExitStack) -> Service:
+    clock, limiter = Clock(), Limiter(settings.redis_url)
     if settings.is_test:
         clock.offset = await executor.read(test_clock.offset)
+    # Links need no token; whether they count towards the day's calls is in no document, so they do.
+    bakong = AsyncBakongClient(
+        None,
+        base_url=settings.bakong_base_url,
+        timeout_seconds=_LINK_SECONDS,
+        retry=RetryPolicy(attempts=1),
+        budget=DatabaseBudget(executor, clock, settings.bakong_daily_limit),
+    )
+
+    async def deeplink(payload: str) -> str:
+        return (await bakong.generate_deeplink(payload)).short_link
+
+    closing.push_async_callback(limiter.close)
+    closing.push_async_callback(bakong.aclose)
     return Service(
         executor=executor,
         business=business_of(settings),
         clock=clock,
         settings=settings,
         changes=Changes(executor),
-        limiter=Limiter(settings.redis_url),
+        deeplink=deeplink,
+        limiter=limiter,
     )
 
 

@@ -35,10 +35,18 @@ async def parse(request: Request, shape: type[T]) -> T:
 async def members(request: Request) -> dict[str, Any]:
     """The body's JSON object, checked for what is wrong in any shape; no body is an empty one. Read once, and kept."""
     if not hasattr(request.state, "members"):
-        body = await _read(request)
+        body = await raw(request)
         request.state.members = _decode(request, body) if body else {}
     found: dict[str, Any] = request.state.members
     return found
+
+
+async def raw(request: Request) -> bytes:
+    """The body as it came, read once under the limits of size and time."""
+    if not hasattr(request.state, "raw"):
+        request.state.raw = await _read(request)
+    body: bytes = request.state.raw
+    return body
 
 
 def typed(value: dict[str, Any], shape: type[T]) -> T:

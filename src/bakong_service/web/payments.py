@@ -189,8 +189,11 @@ def shown(service: Service, payment: Payment) -> dict[str, Any]:
             "self": here,
             "qr_png": f"{here}/qr.png",
             "qr_svg": f"{here}/qr.svg",
+            "deeplink": f"{here}/deeplink",
+            "events": f"{here}/events",
             "check": f"{here}/check",
             "cancel": f"{here}/cancel",
             "history": f"{here}/history",
+            "receipts": f"{here}/receipts",
         },
     }

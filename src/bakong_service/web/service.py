@@ -1,6 +1,7 @@
 """What a handler works with. Made by the composition root, found with `of(request)`."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from attrs import Factory, frozen
 from starlette.requests import Request
@@ -23,6 +24,7 @@ class Service:
     clock: Clock
     settings: Settings
     changes: Changes
+    deeplink: Callable[[str], Awaitable[str]]  # a payload's link, from Bakong; raises `BakongError`
     metrics: Metrics = Factory(Metrics)
     limiter: Limiter = Factory(Limiter)
     stopping: asyncio.Event = Factory(asyncio.Event)  # set when the process is asked to stop: whoever waits, ends

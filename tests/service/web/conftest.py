@@ -61,6 +61,7 @@ async def service_of(executor: Executor) -> ServiceOf:
             clock=clock,
             settings=settings,
             changes=Changes(executor),
+            deeplink=deeplink,
         )
 
     return make
@@ -70,6 +71,11 @@ async def service_of(executor: Executor) -> ServiceOf:
 def service(service_of: ServiceOf) -> Service:
     """A service in test mode."""
     return service_of()
+
+
+async def deeplink(payload: str) -> str:
+    """Bakong, as far as links go."""
+    return f"https://bakong.example/{len(payload)}"
 
 
 def client_of(service: Service, key: str | None = ENVIRONMENT["MAIN_BACKEND_API_KEY"]) -> httpx.AsyncClient:
