@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bakong_service.domain.delivery import Answer, Attempt, Delivery, DeliveryState
@@ -21,7 +21,7 @@ from bakong_service.storage.schema import deliveries, delivery_attempts, endpoin
 LEASE = timedelta(seconds=30)
 """How long a claim holds: three times the longest attempt. After that another worker may take the delivery."""
 
-_PENDING = deliveries.c.state == DeliveryState.PENDING.value
+_PENDING = deliveries.c.state == literal_column("'pending'")  # no parameter: it must match the partial indexes
 _CLAIMED = ("id", "fence", "event_id", "endpoint_id", "subject", "replay", "attempts")
 
 
@@ -126,7 +126,7 @@ def next_due(connection: Connection) -> dict[int, datetime]:
     """When each enabled endpoint has something due next, by its id; those that wait for nothing aren't in it."""
     soonest = (
         select(func.min(deliveries.c.next_attempt_at))
-        .where(_PENDING, deliveries.c.endpoint_id == endpoints.c.id)
+        .where(_PENDING, deliveries.c.endpoint_id == endpoints.c.id, deliveries.c.next_attempt_at.is_not(None))
         .scalar_subquery()
     )
     enabled = endpoints.c.state == EndpointState.ENABLED.value

@@ -61,7 +61,7 @@ def undispatched(connection: Connection, *, limit: int) -> list[Event]:
         select(earlier.c.id)
         .where(
             earlier.c.subject == events.c.subject,
-            earlier.c.subject_seq < events.c.subject_seq,
+            earlier.c.subject_seq == events.c.subject_seq - 1,
             earlier.c.feed_pos.is_(None),
         )
         .exists()
@@ -80,7 +80,8 @@ def oldest_undispatched(connection: Connection) -> datetime | None:
 
 def last_position(connection: Connection) -> int:
     """The last place given in the feed; 0 before the first."""
-    last: int | None = connection.execute(select(func.max(events.c.feed_pos))).scalar_one()
+    placed = select(func.max(events.c.feed_pos)).where(events.c.feed_pos.is_not(None))
+    last: int | None = connection.execute(placed).scalar_one()
     return last or 0
 
 

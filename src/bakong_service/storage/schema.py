@@ -307,8 +307,15 @@ events = Table(
     Column("previous_status", Text),
     Column("payload", Json, nullable=False),  # `data` of the public shape
     Column("created_at", Moment, nullable=False),
-    Column("feed_pos", BigInteger, unique=True),  # given after commit, by the dispatcher
+    Column("feed_pos", BigInteger),  # given after commit, by the dispatcher
     UniqueConstraint("subject", "subject_seq"),
+)
+Index(
+    "uq_events_feed_pos",
+    events.c.feed_pos,
+    unique=True,
+    sqlite_where=events.c.feed_pos.is_not(None),
+    postgresql_where=events.c.feed_pos.is_not(None),
 )
 Index(
     "ix_events_undispatched",
@@ -380,8 +387,8 @@ Index(
 )
 Index(
     "ix_deliveries_order",
-    deliveries.c.endpoint_id,
     deliveries.c.subject,
+    deliveries.c.endpoint_id,
     deliveries.c.subject_seq,
     sqlite_where=text("state = 'pending'"),
     postgresql_where=text("state = 'pending'"),
