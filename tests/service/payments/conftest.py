@@ -115,16 +115,16 @@ class Till:
     # What is on record
 
     async def payment(self, payment: Payment) -> Payment:
-        return await self.run(lambda c: rows.by_id(c, payment.id))
+        return await self.executor.read(lambda c: rows.by_id(c, payment.id))
 
     async def history(self, payment: Payment) -> list[Change]:
-        return await self.run(lambda c: history.of_payment(c, payment.id))
+        return await self.executor.read(lambda c: history.of_payment(c, payment.id))
 
     async def receipts(self, payment: Payment) -> list[Receipt]:
-        return await self.run(lambda c: receipts.of_payment(c, payment.id))
+        return await self.executor.read(lambda c: receipts.of_payment(c, payment.id))
 
     async def reviews(self, payment: Payment, *, only_open: bool = True) -> list[ReviewItem]:
-        return await self.run(lambda c: queue.of_payment(c, payment.id, only_open=only_open))
+        return await self.executor.read(lambda c: queue.of_payment(c, payment.id, only_open=only_open))
 
     async def events(self, payment: Payment) -> list[Event]:
         def query(connection: Connection) -> list[Event]:
@@ -135,14 +135,14 @@ class Till:
             ).scalars()
             return [outbox.by_ids(connection, [event_id])[event_id] for event_id in ids]
 
-        return await self.run(query)
+        return await self.executor.read(query)
 
     async def told(self, payment: Payment) -> list[str]:
         """The types of the payment's events, in their order."""
         return [event.type for event in await self.events(payment)]
 
     async def violations(self) -> list[Violation]:
-        return await self.run(lambda c: verify(c, self.business, now=self.now))
+        return await self.executor.read(lambda c: verify(c, self.business, now=self.now))
 
 
 @pytest.fixture
@@ -167,3 +167,9 @@ async def usd(till: Till) -> Payment:
 
 def decimal(text: str) -> Decimal:
     return Decimal(text)
+
+
+@pytest.fixture(scope="session")
+def till_of() -> type[Till]:
+    """What makes a till, for tests that make their own."""
+    return Till
