@@ -104,7 +104,7 @@ def downgrade(
     check_comparable(subscription, plan)
     withdrawn = not at_once and plan.code == subscription.plan.code and subscription.scheduled_plan is not None
     if withdrawn and subscription.periods_ahead:
-        raise Conflict("already_paid", f"the next period of {reference} is paid for as another plan already")
+        raise _already_paid(subscription)
     if not withdrawn:
         _check_direction(subscription, plan, cheaper=True)
     if at_once:
@@ -128,6 +128,8 @@ def _downgrade_now(
     connection: Connection, business: Business, subscription: Subscription, plan: Plan, actor: str, now: datetime
 ) -> Subscription:
     paid = periods.from_number(connection, subscription.id, subscription.period_number)
+    if any(period.plan.code != subscription.plan.code for period in paid):
+        raise _already_paid(subscription)
     earned = proration.downgrade_credit(proration.ahead(paid, now), plan)
     facts = {
         "earned": str(earned),
@@ -175,6 +177,10 @@ def _quoted(connection: Connection, business: Business, reference: str, plan_cod
         quoted_at=moment(now) or "",
     )
     return _Quoted(subscription=subscription, plan=plan, charge=charge, quote=quote)
+
+
+def _already_paid(subscription: Subscription) -> Conflict:
+    return Conflict("already_paid", f"the next period of {subscription.reference} is paid for as another plan already")
 
 
 def _plan(connection: Connection, code: str) -> Plan:

@@ -20,9 +20,9 @@ from bakong_service.storage import credit_entries, periods, plans, subscriptions
 def reverse(connection: Connection, business: Business, payment: Payment, *, actor: str, now: datetime) -> None:
     """Take back the effect of a payment for a plan: the credit it became, the upgrade, or a period.
 
-    Of several paid periods it is the last: the days that are served already can't be taken back. Nothing paid ahead
-    means that the subscription ends now. Credit that was spent meanwhile stays spent; where the subscription is over,
-    or has another plan by now, there is nothing to take.
+    Of the paid periods it is the last; with none paid ahead the subscription ends now. Days that were served can't be
+    taken back: where the payment's own period is over, or the subscription is, or has another plan by now, nothing
+    is. Credit that was spent meanwhile stays spent.
     """
     subscriptions.lock_user(connection, owner(payment))
     credited = credit_entries.of(connection, reason=credit.PAYMENT_CREDITED, source=payment.reference)
@@ -36,6 +36,8 @@ def reverse(connection: Connection, business: Business, payment: Payment, *, act
     cause = Cause(reason="refunded", actor=actor, now=now, facts={"payment": payment.reference})
     if payment.purpose is Purpose.UPGRADE:
         _take_upgrade(connection, business, subscription, payment, cause)
+    elif _is_served(connection, payment, now):
+        return
     elif subscription.periods_ahead:
         periods.give_back(connection, subscription.id, subscription.last_paid_period, now=now)
         shortened = lifecycle.shortened(subscription)
@@ -55,6 +57,11 @@ def _take_credit(connection: Connection, business: Business, payment: Payment, c
         source=payment.reference,
         now=now,
     )
+
+
+def _is_served(connection: Connection, payment: Payment, now: datetime) -> bool:
+    bought = periods.bought_by(connection, payment.id)
+    return bought is None or bought.ends_at <= now
 
 
 def _take_upgrade(

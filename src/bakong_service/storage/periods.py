@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Select, select, update
 
 from bakong_service.domain.money import Money
 from bakong_service.domain.plan import Plan
@@ -15,17 +16,27 @@ from bakong_service.storage.schema import plans, subscription_periods
 _periods = subscription_periods.c
 
 
+_SELECT = select(
+    _periods.n, _periods.starts_at, _periods.ends_at, _periods.payment_id, _periods.reversed_at,
+    _periods.price_minor.label("paid_minor"), *plans.c,
+).join(plans, (plans.c.code == _periods.plan) & (plans.c.version == _periods.plan_version))  # fmt: skip
+
+
 def from_number(connection: Connection, subscription_id: int, number: int) -> list[Period]:
     """The paid periods from `number` on, in order, without those that were given back."""
-    query = (
-        select(
-            _periods.n, _periods.starts_at, _periods.ends_at, _periods.payment_id, _periods.reversed_at,
-            _periods.price_minor.label("paid_minor"), *plans.c,
-        )
-        .join(plans, (plans.c.code == _periods.plan) & (plans.c.version == _periods.plan_version))
-        .where(_periods.subscription_id == subscription_id, _periods.n >= number, _periods.reversed_at.is_(None))
-        .order_by(_periods.n)
-    )  # fmt: skip
+    query = _SELECT.where(
+        _periods.subscription_id == subscription_id, _periods.n >= number, _periods.reversed_at.is_(None)
+    )
+    return _all(connection, query.order_by(_periods.n))
+
+
+def bought_by(connection: Connection, payment_id: int) -> Period | None:
+    """The period that a payment bought, unless it was given back."""
+    found = _all(connection, _SELECT.where(_periods.payment_id == payment_id, _periods.reversed_at.is_(None)))
+    return found[0] if found else None
+
+
+def _all(connection: Connection, query: Select[*tuple[Any, ...]]) -> list[Period]:
     return [
         Period(
             number=row["n"],

@@ -204,6 +204,17 @@ async def test_a_refund_takes_the_last_paid_period_and_it_can_be_sold_again(desk
     assert (await desk.of()).last_paid_period == 2
 
 
+async def test_a_refund_of_a_period_that_was_served_takes_nothing(desk: Any) -> None:
+    first = await desk.buy()
+    await desk.pay(first)
+    subscription = await desk.of()
+    await desk.pay((await renew(desk, subscription.reference)).payment)
+    desk.after(days=31)
+    await reverse(desk, first)
+    after = await desk.of()
+    assert (after.status, after.entitled_until) == ("active", subscription.anchor_at + timedelta(days=60))
+
+
 async def test_a_refund_of_an_upgrade_brings_the_former_plan_back(desk: Any) -> None:
     subscription = await desk.subscribe()
     asked = await desk.do(plan_changes.upgrade, subscription.reference, "FAMILY_PREMIUM", actor="api:test")

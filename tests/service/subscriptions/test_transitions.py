@@ -300,8 +300,10 @@ async def test_a_scheduled_downgrade_that_is_paid_for_stays(desk: Any) -> None:
     subscription = await desk.subscribe("FAMILY_PREMIUM")
     await downgrade(desk, subscription.reference, "PREMIUM")
     await desk.pay(await renewal(desk, subscription.reference))
-    with pytest.raises(Exception, match="paid for as another plan already"):
-        await downgrade(desk, subscription.reference, "FAMILY_PREMIUM")
+    for plan, at_once in (("FAMILY_PREMIUM", False), ("PREMIUM", True)):
+        with pytest.raises(Conflict, match="paid for as another plan already") as refused:
+            await downgrade(desk, subscription.reference, plan, at_once=at_once)
+        assert refused.value.code == "already_paid"
 
 
 async def test_a_downgrade_now_earns_credit_for_the_remaining_seconds(desk: Any) -> None:
