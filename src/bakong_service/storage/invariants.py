@@ -129,7 +129,7 @@ _INVARIANTS = (
         "I6",
         "a dispatched event has a delivery for every endpoint that wanted it",
         """SELECT e.reference AS subject, 'none for ' || w.reference AS found FROM events e
-           JOIN endpoints w ON w.state <> 'deleted' AND w.version = 1 AND w.created_at < e.created_at
+           JOIN endpoints w ON w.state <> 'deleted' AND w.listening_since < e.created_at
              AND (w.event_types = '' OR ' ' || w.event_types || ' ' LIKE '% ' || e.type || ' %')
            WHERE e.feed_pos IS NOT NULL AND e.type NOT LIKE 'endpoint.%' AND NOT EXISTS (
              SELECT 1 FROM deliveries d WHERE d.event_id = e.id AND d.endpoint_id = w.id)""",

@@ -55,7 +55,18 @@ class Reconciliation:
         sums: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
         for line in self.lines:
             sums[line.state][line.currency or line.expected_currency] += Decimal(line.amount or line.expected)
-        return {state: {currency: f"{total:f}" for currency, total in each.items()} for state, each in sums.items()}
+        return {
+            state: {currency: _written(total, currency) for currency, total in each.items()}
+            for state, each in sums.items()
+        }
+
+
+def _written(total: Decimal, currency: str) -> str:
+    """With the currency's own decimals, or more where a payer managed to send half a riel."""
+    try:
+        return str(Money.of(total, currency))
+    except ValueError:
+        return f"{total:f}"
 
 
 def of_day(connection: Connection, day: date) -> Reconciliation:

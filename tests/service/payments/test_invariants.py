@@ -1,0 +1,115 @@
+"""Every invariant is found broken by the row that breaks it. The triggers are off: such faults come from outside."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, text
+
+from bakong_service.domain.money import Money
+from bakong_service.domain.payment import Payment
+from bakong_service.storage import budget, schema
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def paid(till: Any) -> Payment:
+    """A healthy shop with a paid subscription, a paid one-off, an open payment, a payment in review and a credit."""
+    await till.create(amount=Money(1, "USD"))
+    await till.see(await till.create(amount=Money(250, "USD")))
+    short = await till.see(await till.create(user_id="u2", plan="PREMIUM"), amount=Money(10, "USD").decimal)
+    till.later(seconds=1)
+    await till.see(short)
+    first, _ = await till.reviews(short)
+    await till.resolve(first, "credit")
+    payment = await till.see(await till.create(user_id="u1", plan="PREMIUM"))
+    await till.run(lambda c: budget.spend(c, limit=9, calls=3, now=till.now))
+    assert await till.violations() == []
+    return await till.payment(payment)
+
+
+BREAKS = [
+    ("I1", "UPDATE receipts SET disposition = 'open' WHERE payment_id = {id}"),
+    ("I1", "UPDATE review_items SET resolved_at = opened_at WHERE resolved_at IS NULL"),
+    ("I1", "UPDATE payments SET status = 'timeout', version = 3 WHERE id = {id}"),
+    ("I1", "UPDATE receipts SET disposition = 'refunded' WHERE payment_id = {id}"),
+    ("I1", "UPDATE credits SET amount = 11 WHERE reason = 'review'"),
+    ("I2", "UPDATE receipts SET amount_minor = 1 WHERE payment_id = {id}"),
+    ("I2", "UPDATE receipts SET currency = 'KHR' WHERE payment_id = {id}"),
+    ("I2", "UPDATE receipts SET to_account = 'x@y' WHERE payment_id = {id}"),
+    ("I3", "DELETE FROM effects WHERE payment_id = {id}"),
+    ("I4", "DELETE FROM payment_history WHERE subject_id = {id} AND version = 1"),
+    ("I4", "UPDATE payments SET version = 9 WHERE id = {id}"),
+    ("I4", "UPDATE payment_history SET old_status = 'failed' WHERE subject_id = {id} AND version = 2"),
+    ("I4", "UPDATE subscription_history SET new_status = 'expired'"),
+    ("I5", "DELETE FROM events WHERE subject = '{reference}' AND type = 'payment.paid'"),
+    ("I5", "UPDATE events SET subject_seq = 9 WHERE subject = '{reference}' AND type = 'payment.paid'"),
+    ("I7", "UPDATE payments SET next_check_at = NULL WHERE status = 'pending'"),
+    ("I7", "UPDATE payments SET next_check_at = {now} - 700000000 WHERE status = 'pending'"),
+    ("I8", "UPDATE subscriptions SET period_end = {now} - 4 * 86400000000"),
+    ("I10", "UPDATE subscription_periods SET n = 2"),
+    ("I10", "UPDATE subscription_periods SET ends_at = starts_at"),
+    ("I11", "UPDATE credits SET amount = -amount"),
+    ("I13", "UPDATE payments SET lease_until = {now} - 400000000 WHERE status = 'pending'"),
+    ("I15", "UPDATE payments SET qr_enc = (SELECT qr_enc FROM payments WHERE id <> {id} LIMIT 1) WHERE id = {id}"),
+]
+
+
+@pytest.mark.parametrize(("number", "fault"), BREAKS, ids=[f"{n}-{i}" for i, (n, _) in enumerate(BREAKS)])
+async def test_the_row_that_breaks_an_invariant_is_found(till: Any, paid: Payment, number: str, fault: str) -> None:
+    now = int(till.now.timestamp()) * 1_000_000
+    statement = fault.format(id=paid.id, reference=paid.reference, now=now)
+
+    def break_it(connection: Connection) -> None:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL session_replication_role = replica"))  # no triggers
+        else:
+            for (name,) in connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
+                connection.execute(text(f"DROP TRIGGER {name}"))
+        connection.execute(text(statement))
+
+    await till.run(break_it)
+    broken = await till.violations()
+    assert number in {violation.invariant for violation in broken}
+    for violation in broken:
+        assert violation.subject
+        assert violation.found
+        assert violation.promise
+
+
+async def test_an_event_that_was_dispatched_past_an_endpoint_is_found(till: Any, paid: Payment) -> None:
+    def break_it(connection: Connection) -> None:
+        row = {
+            "id": 1, "reference": "we_1", "url": "https://x.test", "event_types": frozenset({"payment.paid"}),
+            "state": "enabled", "version": 1, "created_at": paid.created_at,
+            "listening_since": paid.created_at - timedelta(days=1),
+        }  # fmt: skip
+        connection.execute(schema.endpoints.insert(), row)
+        connection.execute(
+            text(f"UPDATE events SET feed_pos = 1 WHERE subject = '{paid.reference}' AND subject_seq = 2")
+        )
+
+    await till.run(break_it)
+    [violation] = await till.violations()
+    assert (violation.invariant, violation.found) == ("I6", "none for we_1")
+
+
+async def test_a_sealed_field_whose_key_is_gone_is_named(till: Any, paid: Payment) -> None:
+    from attrs import evolve
+
+    from bakong_service.vault import Vault
+
+    till.business = evolve(till.business, vault=Vault({"k2": b"1" * 32}, b"p" * 32))
+    broken = [violation for violation in await till.violations() if violation.invariant == "I15"]
+    assert {violation.subject.split(".")[0] for violation in broken} == {"payments", "receipts"}
+    assert f"payments.qr_enc.{paid.reference}" in {violation.subject for violation in broken}
+    assert "'k1', which isn't in the ring" in broken[0].found
+
+
+async def test_work_that_is_not_done_is_found_after_ten_minutes(till: Any, usd: Payment) -> None:
+    till.now = usd.next_check_at + timedelta(minutes=10)
+    assert await till.violations() == []
+    till.later(seconds=1)
+    [violation] = await till.violations()
+    assert (violation.invariant, violation.subject, violation.found) == ("I7", usd.reference, "payer_may_pay")
