@@ -1,0 +1,126 @@
+"""The receivers of the examples, run as their README says, are given what the service sends."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bakong_service.domain.event import Event
+from bakong_service.operations.webhook_presenting import body as body_of
+from bakong_service.webhooks import sign
+
+RECEIVERS = Path(__file__).parents[3] / "examples" / "receivers"
+OLD, NEW = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "a text of more than thirty-two characters"
+
+
+@pytest.fixture(scope="session")
+def node_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Node receiver with its packages."""
+    npm = shutil.which("npm")
+    if shutil.which("node") is None or npm is None:
+        pytest.skip("Node isn't installed")
+    folder = tmp_path_factory.mktemp("node") / "receiver"
+    shutil.copytree(RECEIVERS / "node", folder, ignore=shutil.ignore_patterns("node_modules"))
+    install = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
+    done = subprocess.run(install, cwd=folder, capture_output=True, text=True, timeout=100)
+    if done.returncode != 0:
+        pytest.skip(f"npm couldn't install the public package: {done.stderr.strip()[-200:]}")
+    return folder
+
+
+@pytest.fixture(params=["starlette", "flask", "node"])
+def receiver(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A running receiver that knows both secrets: its URL, and the file of what it said."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    match request.param:
+        case "starlette":
+            folder = str(RECEIVERS / "starlette")
+            command = [sys.executable, "-m", "uvicorn", "--app-dir", folder, "receiver:app", "--port", port]
+        case "flask":
+            pytest.importorskip("flask")
+            application = str(RECEIVERS / "flask" / "receiver")
+            command = [sys.executable, "-m", "flask", "--app", application, "run", "--port", port]
+        case _:
+            command = ["node", str(request.getfixturevalue("node_folder") / "receiver.mjs")]
+    settings = {"WEBHOOK_SECRET": NEW, "WEBHOOK_SECRET_BEFORE": OLD, "INBOX": str(tmp_path / "inbox.db"), "PORT": port}
+    said = tmp_path / "said"
+    with said.open("w", encoding="utf-8") as output:
+        process = subprocess.Popen(
+            command, cwd=tmp_path, env=os.environ | settings, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        url = f"http://127.0.0.1:{port}/webhooks"
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                httpx.post(url, trust_env=False)
+                break
+            except httpx.ConnectError:
+                assert process.poll() is None, said.read_text(encoding="utf-8")
+                assert time.monotonic() < deadline, said.read_text(encoding="utf-8")
+                time.sleep(0.05)
+        yield url, said
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def delivery(number: int, sequence: int, *secrets: str, at: datetime | None = None) -> tuple[bytes, dict[str, str]]:
+    """An event as the service sends it."""
+    event = Event(
+        id=number,
+        reference=f"evt_{number}",
+        type="payment.paid",
+        subject="pay_1",
+        sequence=sequence,
+        previous_status="pending",
+        data={"object": "payment", "reference": "pay_1", "description": "កាហ្វេ ☕"},
+        created_at=datetime.now(UTC),
+        feed_position=number,
+    )
+    body = body_of(event)
+    return body, sign(event.reference, body, secrets or (OLD,), at=at or datetime.now(UTC))
+
+
+def test_a_receiver_takes_each_event_once_in_order_and_nothing_that_isnt_ours(receiver: tuple[str, Path]) -> None:
+    url, said = receiver
+    stale = datetime.now(UTC) - timedelta(minutes=6)
+    body, headers = delivery(1, 1)
+    altered = json.dumps(json.loads(body) | {"type": "payment.refunded"}).encode()
+    steps = [
+        (delivery(1, 1), 204),
+        (delivery(1, 1), 204),
+        (delivery(3, 3, NEW), 204),
+        (delivery(2, 2), 204),
+        (delivery(4, 4, OLD, NEW), 204),
+        (delivery(5, 5, "whsec_" + "A" * 32), 401),
+        (delivery(6, 6, at=stale), 401),
+        ((altered, headers), 401),
+        ((body, {}), 401),
+        ((b"", headers), 401),
+    ]
+    with httpx.Client(trust_env=False) as client:
+        answered = [
+            client.post(url, content=body, headers=headers | {"content-type": "application/json"}).status_code
+            for (body, headers), _ in steps
+        ]
+    assert answered == [expected for _, expected in steps]
+    lines = [line for line in said.read_text(encoding="utf-8").splitlines() if line.startswith("payment.")]
+    assert lines == [
+        "payment.paid pay_1 1 taken",
+        "payment.paid pay_1 1 duplicate",
+        "payment.paid pay_1 3 taken",
+        "payment.paid pay_1 2 stale",
+        "payment.paid pay_1 4 taken",
+    ]
