@@ -27,6 +27,11 @@ _AT = re.compile(r"^(?P<rule>.*) - at `\$(?P<path>.*)`$", re.DOTALL)
 _PAGE = {"limit", "starting_after", "ending_before", "wait"}
 
 
+@attrs.frozen
+class Nothing:
+    """No member and no parameter: for a body that says nothing and a query without filters."""
+
+
 async def parse(request: Request, shape: type[T]) -> T:
     """The body as a `shape`. Raises `Problem`: 408, 413, 415, or 422 with a fault for each place that is wrong."""
     return typed(await members(request), shape)

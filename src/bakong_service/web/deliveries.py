@@ -29,11 +29,6 @@ class DeliveryFilters:
     state: DeliveryState | None = None
 
 
-@frozen(kw_only=True)
-class NoBody:
-    """Nothing is to be said."""
-
-
 async def index(request: Request) -> Response:
     """Deliveries, newest first."""
     page = paging.page_of(request)
@@ -69,7 +64,7 @@ async def read(request: Request) -> Response:
 
 async def retry(request: Request) -> Response:
     """Try it now; 202 with the delivery that will be made, a new one where this one has ended."""
-    await bodies.parse(request, NoBody)
+    await bodies.parse(request, bodies.Nothing)
     service, reference = of(request), request.path_params["reference"]
     actor, now = caller(request).actor, service.clock.now()
 

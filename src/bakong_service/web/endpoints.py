@@ -64,15 +64,10 @@ class ReplayBody:
     after: Annotated[int, Meta(ge=0)] = 0
 
 
-@frozen(kw_only=True)
-class NoBody:
-    """Nothing is to be said."""
-
-
 async def index(request: Request) -> Response:
     """The endpoints, newest first."""
     page = paging.page_of(request)
-    bodies.query(request, NoBody)
+    bodies.query(request, bodies.Nothing)
     rows = await of(request).executor.read(
         lambda connection: endpoints.page(
             connection, limit=page.fetch, after=page.starting_after, before=page.ending_before
@@ -121,7 +116,7 @@ async def change(request: Request) -> Response:
 
 async def delete(request: Request) -> Response:
     """No more deliveries; those on their way are cancelled."""
-    await bodies.parse(request, NoBody)
+    await bodies.parse(request, bodies.Nothing)
     order = _order(request)
 
     def operation(connection: Connection) -> Answer:
@@ -133,7 +128,7 @@ async def delete(request: Request) -> Response:
 
 async def enable(request: Request) -> Response:
     """Deliveries go on from where they stopped."""
-    await bodies.parse(request, NoBody)
+    await bodies.parse(request, bodies.Nothing)
     order = _order(request)
 
     def operation(connection: Connection) -> Answer:
@@ -159,7 +154,7 @@ async def rotate(request: Request) -> Response:
 
 async def test(request: Request) -> Response:
     """Send an event `endpoint.test` there; 202 with its id."""
-    await bodies.parse(request, NoBody)
+    await bodies.parse(request, bodies.Nothing)
     order = _order(request)
 
     def operation(connection: Connection) -> Answer:

@@ -19,7 +19,6 @@ from bakong_service.storage.api_keys import ApiKey
 from bakong_service.web import answers, bodies
 from bakong_service.web.auth import SCOPES, caller
 from bakong_service.web.idempotency import Answer, idempotent
-from bakong_service.web.payment_actions import NoBody
 from bakong_service.web.problems import invalid
 from bakong_service.web.service import of
 
@@ -85,7 +84,7 @@ async def rotate(request: Request) -> Response:
 
 async def revoke(request: Request) -> Response:
     """End a key at once."""
-    await bodies.parse(request, NoBody)
+    await bodies.parse(request, bodies.Nothing)
     service, actor, key_id = of(request), caller(request).actor, request.path_params["key_id"]
     now = service.clock.now()
 

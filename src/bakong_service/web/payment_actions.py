@@ -19,11 +19,6 @@ from bakong_service.web.service import of
 
 
 @frozen(kw_only=True)
-class NoBody:
-    """Nothing is to be said."""
-
-
-@frozen(kw_only=True)
 class CancelBody:
     """Why, for the history."""
 
@@ -39,7 +34,7 @@ class ChecksBody:
 
 async def check(request: Request) -> Response:
     """The payer says "I have paid": look soon. 202 with the payment as it stands and when it is looked at."""
-    await bodies.parse(request, NoBody)
+    await bodies.parse(request, bodies.Nothing)
     service, reference = of(request), (await find(request)).reference
     now = service.clock.now()
     payment = await service.executor.run(

@@ -1,6 +1,6 @@
 """What went wrong, as the caller is told it: `application/problem+json` (RFC 9457). Errors become HTTP here alone.
 
-{"type": "/problems/invalid_request", "title": "Unprocessable Content", "status": 422, "detail": "...",
+{"type": "/docs#problem-invalid_request", "title": "Unprocessable Content", "status": 422, "detail": "...",
  "code": "invalid_request", "request_id": "...", "timestamp": "...", "retryable": false,
  "errors": [{"pointer": "/amount", "code": "required", "message": "..."}]}
 """
@@ -78,7 +78,7 @@ def _unavailable(code: str, detail: str, seconds: int) -> Problem:
 def document(request: Request, problem: Problem) -> Response:
     """The problem as an answer."""
     body = {
-        "type": f"/problems/{problem.code}",
+        "type": f"/docs#problem-{problem.code}",
         "title": HTTPStatus(problem.status).phrase,
         "status": problem.status,
         "detail": problem.detail,

@@ -52,11 +52,6 @@ class CancelBody:
 
 
 @frozen(kw_only=True)
-class NoBody:
-    """Nothing is to be said."""
-
-
-@frozen(kw_only=True)
 class SubscriptionFilters:
     """Which subscriptions."""
 
@@ -105,7 +100,7 @@ async def index(request: Request) -> Response:
 async def changes(request: Request) -> Response:
     """Every change of a subscription with its reason and actor, newest first."""
     page = paging.page_of(request)
-    bodies.query(request, NoBody)
+    bodies.query(request, bodies.Nothing)
     reference = request.path_params["reference"]
 
     def query(connection: Connection) -> list[history.Change]:
@@ -183,7 +178,7 @@ async def cancel(request: Request) -> Response:
 
 async def resume(request: Request) -> Response:
     """The subscription, active again."""
-    await bodies.parse(request, NoBody)
+    await bodies.parse(request, bodies.Nothing)
     order = _order(request)
 
     def operation(connection: Connection) -> Answer:
@@ -195,7 +190,7 @@ async def resume(request: Request) -> Response:
 
 async def renew(request: Request) -> Response:
     """The payment for the next period; 200 without one where the user's credit paid for it."""
-    await bodies.parse(request, NoBody)
+    await bodies.parse(request, bodies.Nothing)
     order = _order(request)
 
     def operation(connection: Connection) -> Answer:
