@@ -1,0 +1,73 @@
+"""Draw docs/service/payment-states.md from the tables in the code: `python docs/service/payment_table.py`."""
+
+from pathlib import Path
+
+from bakong_service.domain.payment import TRANSITIONS, On, PaymentStatus, Transition
+
+PAGE = Path(__file__).with_name("payment-states.md")
+BEGIN, END = "<!-- drawn by docs/service/payment_table.py -->\n", "<!-- end of the drawing -->\n"
+
+WORDS = {
+    On.CREATE: "a payment is made",
+    On.FOUND_OK: "the right money is seen",
+    On.FOUND_MISMATCH: "other money is seen: amount, currency, receiver or time differ",
+    On.FOUND_AGAIN: "money that is known is seen again",
+    On.FOUND_UNREADABLE: "Bakong says paid, in a form that can't be read",
+    On.NOT_FOUND: 'Bakong says "not found"',
+    On.FAILED_TX: 'Bakong says "transaction failed"',
+    On.STATIC_QR: "Bakong can't follow the code",
+    On.NO_ANSWER: "no answer, whatever the reason",
+    On.DEADLINE: "the deadline passes",
+    On.WATCH_ENDED: "the watch is over, and Bakong never answered since the deadline",
+    On.CANCEL: "the caller cancels",
+    On.SUPERSEDE: "a newer payment for the same purpose",
+    On.ACCEPT: "an operator accepts",
+    On.CREDIT: "an operator puts it on the user's credit",
+    On.RETURNED: "an operator sent it back",
+    On.NOT_OURS: "an operator says that it isn't ours",
+    On.REFUND: "an operator records a refund",
+}
+
+
+def diagram() -> str:
+    arrows: dict[tuple[str, str], list[str]] = {}
+    for row in TRANSITIONS:
+        for source in row.sources or ("[*]",):
+            if row.to is not None and source != row.to:
+                numbers = arrows.setdefault((source, row.to.value), [])
+                if row.number not in numbers:
+                    numbers.append(row.number)
+    lines = [f"    {source} --> {target}: {', '.join(numbers)}" for (source, target), numbers in arrows.items()]
+    return "\n".join(["```mermaid", "stateDiagram-v2", *lines, "```", ""])
+
+
+def does(row: Transition) -> str:
+    done = []
+    if row.flag is not None:
+        done.append(f"flag `{row.flag.value}`")
+    if row.receipt is not None:
+        done.append(f"receipt {row.receipt}")
+    if row.review is not None:
+        done.append(f"review item `{row.review}`")
+    return ", ".join(done) or "-"
+
+
+def transitions() -> str:
+    rows = []
+    for row in TRANSITIONS:
+        sources = "all" if len(row.sources) == len(PaymentStatus) else ", ".join(row.sources) or "none"
+        when = WORDS[row.on] + (f", {row.guard.value}" if row.guard.value else "")
+        target = "stays" if row.to is None else row.to.value
+        tells = f"`{row.event}`" if row.event else "-"
+        rows.append(f"| {row.number} | {sources} | {when} | {target} | {does(row)} | {tells} |")
+    return "\n".join(["| # | from | when | to | with it | tells |", "|---|---|---|---|---|---|", *rows, ""])
+
+
+def drawn(page: str) -> str:
+    """Return the page with its drawing as the code has it."""
+    before, _, rest = page.partition(BEGIN)
+    return before + BEGIN + "\n".join(["", diagram(), transitions()]) + "\n" + END + rest.partition(END)[2]
+
+
+if __name__ == "__main__":
+    PAGE.write_text(drawn(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
