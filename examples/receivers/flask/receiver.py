@@ -23,7 +23,9 @@ def verifier(secret: str) -> Webhook:
     return Webhook(secret if secret.startswith("whsec_") else base64.b64encode(secret.encode()).decode())
 
 
-SECRETS = [os.environ["WEBHOOK_SECRET"], *filter(None, [os.environ.get("WEBHOOK_SECRET_BEFORE")])]
+SECRETS = [os.environ["WEBHOOK_SECRET"]]
+if before := os.environ.get("WEBHOOK_SECRET_BEFORE"):
+    SECRETS.append(before)
 VERIFIERS = [verifier(secret) for secret in SECRETS]
 
 

@@ -16,7 +16,9 @@ from starlette.routing import Route
 
 from bakong_service import webhooks
 
-SECRETS = [os.environ["WEBHOOK_SECRET"], *filter(None, [os.environ.get("WEBHOOK_SECRET_BEFORE")])]
+SECRETS = [os.environ["WEBHOOK_SECRET"]]
+if before := os.environ.get("WEBHOOK_SECRET_BEFORE"):
+    SECRETS.append(before)
 INBOX = os.environ.get("INBOX", "inbox.db")
 
 
