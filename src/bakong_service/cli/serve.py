@@ -14,7 +14,7 @@ from bakong_service.cli import opening
 from bakong_service.cli.exclusive import AlreadyRunning, alone
 from bakong_service.settings import Settings
 from bakong_service.web.application import application
-from bakong_service.web.server import server
+from bakong_service.web.server import CannotListen, listen, server
 from bakong_service.web.service import Service
 from bakong_service.web.test_mode import tell_simulator_the_time
 
@@ -34,7 +34,10 @@ def serve(*, workers: Annotated[bool, Parameter(negative="--no-workers")] = True
     """
     settings = opening.settings()
     with _alone(settings, "serve", *(["work"] if workers else [])):
-        opening.attempt(lambda: _serve(settings, workers=workers))
+        try:
+            opening.attempt(lambda: _serve(settings, workers=workers))
+        except CannotListen as error:
+            opening.fail(str(error))
 
 
 def work() -> None:
@@ -48,10 +51,11 @@ async def _serve(settings: Settings, *, workers: bool) -> None:
     async with app.opened(settings, prepared=True) as service:
         if settings.is_test:
             await tell_simulator_the_time(service)
-        http = server(application(service), host=settings.host, port=settings.port)
+        http, door = server(application(service)), listen(settings.host, settings.port)
         async with app.working(service, app.followers(service) + (app.workers(service) if workers else [])):
             with _stopping(service):
-                serving = asyncio.create_task(http.serve())
+                log.info("serving", url=f"http://{settings.host}:{door.getsockname()[1]}")
+                serving = asyncio.create_task(http.serve(sockets=[door]))
                 stopped = asyncio.create_task(service.stopping.wait())
                 await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
                 service.stopping.set()

@@ -1,18 +1,23 @@
 """Is it alive, is it ready. Trouble at Bakong doesn't make it unready: payments are made, and nothing is lost."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection, delete
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bakong_service.storage import outbox
+from bakong_service.domain.watching import Mode
+from bakong_service.operations.presenting import moment
+from bakong_service.storage import access, outbox
 from bakong_service.storage.executor import DatabaseUnavailable
+from bakong_service.storage.facts import facts
 from bakong_service.storage.inserting import insert_new
 from bakong_service.storage.migrations import current, head
 from bakong_service.storage.schema import idempotency_keys
 from bakong_service.web.answers import json
+from bakong_service.web.auth import authenticate, permit
 from bakong_service.web.service import Service, of
 
 log = structlog.get_logger(__name__)
@@ -29,11 +34,27 @@ async def live(request: Request) -> Response:
 
 async def ready(request: Request) -> Response:
     """The database can be written, its schema is this version's, and events are dispatched."""
-    reasons = await unready(of(request))
+    service = of(request)
+    reasons = await unready(service)
     if reasons:
         log.warning("not_ready", reasons=reasons)
         return json({"status": "unready", "reasons": reasons}, 503, {"Retry-After": "2"})
-    return json({"status": "ready"})
+    return json({"status": "ready"} | (await _details(request) if "authorization" in request.headers else {}))
+
+
+async def _details(request: Request) -> dict[str, Any]:
+    """For a key with the scope `metrics`: how Bakong lets itself be asked, and how far behind the service is."""
+    service = of(request)
+    permit(await authenticate(request), "metrics")
+    now = service.clock.now()
+    doors = await service.executor.read(lambda connection: access.read(connection, now=now))
+    return {
+        "degraded": doors.mode is Mode.BLOCKED,
+        "provider": {"mode": doors.mode.value, "reason": doors.reason, "since": moment(doors.since)},
+        "facts": await service.executor.read(lambda connection: facts(connection, now=now), many=True),
+        "revision": head(),
+        "rate_limits": "shared" if service.limiter.is_shared else "in this process",
+    }
 
 
 async def unready(service: Service) -> list[str]:

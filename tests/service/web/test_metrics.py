@@ -67,3 +67,14 @@ async def test_invariants_are_checked_every_hour(client: httpx.AsyncClient, serv
     assert told == [0]
     service.metrics.verified(3)
     assert (await scraped(client))["bakong_invariant_violations", ""] == 3
+
+
+async def test_readiness_tells_its_details_to_who_may_see_metrics_alone(
+    client: httpx.AsyncClient, stranger: httpx.AsyncClient
+) -> None:
+    assert (await stranger.get("/health/ready")).json() == {"status": "ready"}
+    told = (await client.get("/health/ready")).json()
+    assert (told["status"], told["degraded"]) == ("ready", False)
+    assert told["facts"]["payments_watched"] == 0
+    wrong = await stranger.get("/health/ready", headers={"Authorization": "Bearer wrong"})
+    assert wrong.status_code == 401

@@ -15,7 +15,6 @@ import httpx
 import pytest
 
 from bakong_service.cli.stage import Actor, Stage
-from bakong_service.web.server import HEADER_BYTES
 
 COMMAND = [sys.executable, "-m", "bakong_service.cli"]
 
@@ -86,12 +85,25 @@ def test_commands_work_beside_a_running_service(stage: Stage, service: Actor) ->
     assert (unknown.returncode, unknown.stderr) == (1, "bakong-service: there is no payment pay_none\n")
 
 
-def test_headers_that_are_too_long_are_refused(service: Actor) -> None:
-    host, port = "127.0.0.1", httpx.URL(service.url).port or 0
-    with socket.create_connection((host, port), timeout=10) as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * (HEADER_BYTES + 10_000))
-        answer = connection.recv(1000)
-    assert answer.startswith(b"HTTP/1.1 400")
+def test_a_port_that_is_taken_ends_the_start(stage: Stage, service: Actor, tmp_path: Path) -> None:
+    port = str(httpx.URL(service.url).port)
+    refused = run(stage, "serve", PORT=port, DATABASE_URL=f"sqlite:///{tmp_path / 'other.db'}")
+    assert refused.returncode == 1
+    assert f"PORT {port} can't be listened at" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_workers_may_run_alone_and_stop_when_told(stage: Stage, service: Actor) -> None:
+    with (stage.folder / "work.log").open("wb") as log:
+        working = subprocess.Popen([*COMMAND, "work"], env={**os.environ, **stage.settings(0)}, stderr=log)
+    until = time.monotonic() + 20
+    while b'"working"' not in (stage.folder / "work.log").read_bytes():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    second = run(stage, "work")
+    assert "another `bakong-service work` works on" in second.stderr
+    working.send_signal(signal.SIGTERM)
+    assert working.wait(10) == 0
 
 
 def test_a_stop_takes_less_than_ten_seconds_with_a_request_waiting_and_one_half_sent(
