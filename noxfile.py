@@ -119,10 +119,18 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session
-def slow(session: nox.Session) -> None:
-    """The long forms: fuzzing, state machines, kills and overlaps. Hours; `-- -k fuzz` picks some."""
+def fuzz(session: nox.Session) -> None:
+    """The long forms of fuzzing and of the state machines; `-- -k hostile` picks some. Hours."""
     editable(session, "test-service")
-    session.run("pytest", "-m", "slow", *workers(session), "--timeout=0", "tests", *session.posargs)
+    folders = ["tests/sdk", "tests/service"]
+    session.run("pytest", "-m", "slow", *workers(session), "--timeout=0", *folders, *session.posargs)
+
+
+@nox.session
+def kills(session: nox.Session) -> None:
+    """`kill -9` under load, 200 times on each database; KILLS says another number."""
+    editable(session, "test-service")
+    session.run("pytest", "-m", "slow", "--timeout=0", "tests/end_to_end", *session.posargs)
 
 
 @nox.session

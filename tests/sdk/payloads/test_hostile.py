@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from time import perf_counter
+from time import thread_time
 from typing import Any
 
 import pytest
@@ -167,9 +167,9 @@ WORST = {
 @pytest.mark.parametrize("function", [KHQR.decode, verify, lambda text: str(inspect(text)), emv.parse])
 def test_no_text_takes_more_than_50_milliseconds(text: str, function: Callable[[str], Any]) -> None:
     fastest = LIMIT_SECONDS
-    for _ in range(3):  # the fastest of three: other work on the machine isn't the text's doing
-        before = perf_counter()
+    for _ in range(3):  # the fastest of three, in time on the processor: other work isn't the text's doing
+        before = thread_time()
         with suppress(InvalidKHQR):
             function(text)
-        fastest = min(fastest, perf_counter() - before)
+        fastest = min(fastest, thread_time() - before)
     assert fastest < LIMIT_SECONDS
