@@ -1,6 +1,6 @@
 """How fast webhooks are: deliveries a second to a fast receiver, and the time from an event's commit to its arrival.
 
-    python benchmarks/webhooks/measure.py [--database postgresql://...] [--events 3000] [--rate 50]
+    python benchmarks/webhooks/run.py [--database postgresql://...] [--events 3000] [--rate 50]
 
 The receiver is a process of its own on this machine; sender, receiver and database share its cores. Without a database
 it takes a SQLite file in a temporary folder. Prints one JSON object.

@@ -1,6 +1,6 @@
 """What a call of the daily quota is worth: three ways to follow 20,000 payments, in simulated time.
 
-    python benchmarks/quota/simulate.py [--payments 20000] [--seed 1]
+    python benchmarks/quota/run.py [--payments 20000] [--seed 1]
 
 The model is assumed, not measured on payers: 7 of 10 codes are paid; a payer takes a log-normal time around 55 s (sigma
 0.8), always within the code's ten minutes; Bakong shows the payment 1 to 3 s later; where the bank app returns to the

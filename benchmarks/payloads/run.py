@@ -1,7 +1,7 @@
 """Payload speed beside other libraries, each in its own environment: PyPI `bakong-khqr`, npm `bakong-khqr` and
 `ts-khqr`.
 
-    python benchmarks/payloads/compare.py [--seconds 1.0] [--json FILE]
+    python benchmarks/payloads/run.py [--seconds 1.0] [--json FILE]
 
 Run it with the interpreter that has this package. It makes a virtual environment and a Node folder in the system's
 temporary folder and keeps them for the next run; what isn't there (no Node, no network) is left out of the table.
