@@ -54,7 +54,7 @@ def judge(
             return _when(payment, On.FAILED_TX, Guard.AGAIN if again else Guard.FIRST)
         case Answer.STATIC_QR:
             return Judgement(on=On.STATIC_QR)
-        case Answer.NO_ANSWER:
+        case _:
             return Judgement(on=On.NO_ANSWER)
 
 

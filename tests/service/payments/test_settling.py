@@ -1,0 +1,135 @@
+"""The corners of settling: money of another payment, money that comes too late to buy anything, doubts that end."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from bakong_khqr import KHQR
+from bakong_service.domain.errors import Invalid, NotFound
+from bakong_service.domain.money import Money
+from bakong_service.domain.outcome import Answer
+from bakong_service.domain.payment import Flag, Payment, PaymentStatus
+from bakong_service.domain.policy import Shop
+from bakong_service.operations import issuing, presenting
+from bakong_service.operations import payments as operations
+from bakong_service.storage import history, subscriptions
+
+pytestmark = pytest.mark.anyio
+S = PaymentStatus
+
+
+async def test_a_transaction_that_paid_another_payment_pays_no_second_one(till: Any, usd: Payment) -> None:
+    seen = till.found(usd)
+    await till.settle(usd, seen)
+    other = await till.create(amount=Money(250, "USD"))
+    after = await till.settle(other, seen)
+    assert after.status is S.REVIEW
+    [item] = await till.reviews(other)
+    assert (item.kind, item.receipt_id) == ("used_elsewhere", None)
+    assert item.details == {"difference": "used_elsewhere", "tx_hash": seen.sighting.tx_hash}
+    assert await till.receipts(other) == []
+    await till.settle(other, seen)
+    assert len(await till.reviews(other)) == 1
+    assert await till.violations() == []
+
+
+async def test_money_whose_purpose_is_gone_goes_to_a_person(till: Any) -> None:
+    first = await till.create(user_id="u1", plan="PREMIUM")
+    till.now = first.deadline_at
+    await till.answer(first, Answer.NOT_FOUND)
+    await till.see(await till.create(user_id="u1", plan="PREMIUM"))
+    after = await till.see(first, sent_at=first.created_at + timedelta(minutes=1))
+    assert after.status is S.REVIEW
+    assert [item.kind for item in await till.reviews(first)] == ["no_longer_valid"]
+    assert await till.violations() == []
+
+
+async def test_an_answer_after_all_ends_the_doubt_and_nothing_else(till: Any, usd: Payment) -> None:
+    till.now = usd.watch_until
+    await till.answer(usd, Answer.NO_ANSWER, reason="blocked")
+    assert [item.kind for item in await till.reviews(usd)] == ["unverifiable"]
+    after = await till.answer(usd, Answer.NOT_FOUND)
+    assert (after.status, after.flags, after.next_check_at) == (S.EXPIRED, {Flag.UNVERIFIABLE}, None)
+    assert await till.reviews(usd) == []
+    [item] = await till.reviews(usd, only_open=False)
+    assert (item.action, item.operator) == ("answered", "system:watcher")
+
+
+async def test_a_payment_that_no_one_asked_for_stays_open_for_its_other_items(till: Any, usd: Payment) -> None:
+    till.now = usd.watch_until
+    await till.answer(usd, Answer.NO_ANSWER, reason="blocked")
+    await till.see(usd, amount=Decimal("9.00"))
+    assert sorted(item.kind for item in await till.reviews(usd)) == ["amount", "unverifiable"]
+    amount = next(item for item in await till.reviews(usd) if item.kind == "amount")
+    await till.resolve(amount, "accept")
+    await till.see(usd)
+    assert sorted(item.kind for item in await till.reviews(usd)) == ["duplicate_receipt", "unverifiable"]
+
+
+async def test_a_failed_payment_is_let_go_when_bakong_says_so_at_the_end(till: Any) -> None:
+    payment = await till.create(user_id="u1", plan="PREMIUM")
+    await till.answer(payment, Answer.FAILED_TX)
+    till.later(seconds=30)
+    assert (await till.answer(payment, Answer.FAILED_TX)).status is S.FAILED
+    till.now = payment.watch_until
+    after = await till.answer(payment, Answer.FAILED_TX)
+    assert (after.status, after.next_check_at) == (S.FAILED, None)
+    assert await till.violations() == []
+
+
+async def test_a_merchants_khqr_names_bank_and_merchant(till: Any) -> None:
+    shop = Shop(
+        bakong_account_id="shop@aclb",
+        merchant_name="Sokha Coffee",
+        merchant_name_km="កាហ្វេសុខា",
+        merchant_id="123456",
+        acquiring_bank="Dev Bank",
+    )
+    till.business = evolve(till.business, shop=shop)
+    payment = await till.create(amount=Money(4000, "KHR"))
+    khqr = KHQR.decode(till.business.vault.open(payment.qr, f"payments.qr_enc.{payment.reference}"))
+    assert (khqr.kind, khqr.merchant_id, khqr.acquiring_bank) == ("merchant", "123456", "Dev Bank")
+    assert (khqr.merchant_name_alternate_language, khqr.language_preference) == ("កាហ្វេសុខា", "km")
+    assert (await till.see(payment)).status is S.PAID
+
+
+async def test_a_khqr_that_our_own_verifier_refuses_is_never_shown(till: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    long_gone = till.now - timedelta(days=365)
+    monkeypatch.setattr(issuing, "verify", lambda payload, now: _verify(payload + "x", now))
+    with pytest.raises(Invalid, match="doesn't pass verification"):
+        await till.create()
+    assert long_gone < till.now
+
+
+def _verify(payload: str, now: Any) -> Any:
+    from bakong_khqr import verify
+
+    return verify(payload, now=now)
+
+
+async def test_a_renewal_names_its_subscription(till: Any) -> None:
+    bought = await till.see(await till.create(user_id="u1", plan="PREMIUM"))
+    renewal = await till.create(user_id="u1", plan="PREMIUM")
+    live = await till.run(lambda c: subscriptions.live_of(c, "u1"))
+    assert live.reference == renewal.subscription == bought.subscription
+    assert presenting.payment(renewal)["subscription"] == live.reference
+    assert (await till.payment(bought)).subscription_id == live.id
+    changes = await till.run(lambda c: history.of_subscription(c, live.id))
+    assert [change.new_status for change in changes] == ["active"]
+
+
+async def test_what_is_not_there_can_not_be_acted_on(till: Any) -> None:
+    for operation in (operations.hint, operations.viewed):
+        with pytest.raises(NotFound, match="no payment 'pay_0'"):
+            await till.run(lambda c, op=operation: op(c, till.business, "pay_0", now=till.now))
+
+
+async def test_the_public_shape_says_when_and_why_it_is_looked_at(till: Any, usd: Payment) -> None:
+    shown = presenting.payment(usd)
+    assert shown["next_check_at"] == "2026-11-01T12:00:03.000Z"
+    assert (shown["next_check_reason"], shown["amount"], shown["currency"]) == ("payer_may_pay", "2.50", "USD")
+    assert (shown["status"], shown["late"], shown["flags"], shown["metadata"]) == ("pending", False, [], {})
+    assert "qr" not in shown
