@@ -159,6 +159,7 @@ def workers(service: Service) -> list[Loop]:
         daily_limit=settings.bakong_daily_limit,
     )
     service.metrics.count("bakong_checks", "Answers to checks, by what they told", settlement.counts)
+    service.metrics.count("bakong_webhooks", "Attempts at deliveries, by what came of them", deliverer.counts)
     return [
         Loop(
             "settlement",

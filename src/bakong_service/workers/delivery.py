@@ -29,17 +29,26 @@ PLACES = 32
 _LOOK_AGAIN = timedelta(seconds=1)  # the net below the signals, which may be lost
 _PATIENCE_SECONDS = 5.0
 
+_COUNTED = {
+    DeliveryState.DELIVERED: "delivered",
+    DeliveryState.PENDING: "retried",
+    DeliveryState.FAILED: "failed",
+    None: "claim_lost",  # the endpoint was deleted, or the lease ended and another worker has it
+}
+
 log = structlog.get_logger(__name__)
 
 
 class Deliverer:
-    """Makes the attempts. `step` starts them and doesn't wait for them; `wake` is set when one has ended.
+    """Makes the attempts. `step` starts them and doesn't wait for them; `wake` is set when one has ended, and `counts`
+    says what came of them.
 
     Run it in a `Loop` that is given `wake`. `aclose` lets what is under way end.
     """
 
     def __init__(self, executor: Executor, business: Business, clock: Clock, *, sender: Sender | None = None) -> None:
         self.wake = asyncio.Event()
+        self.counts = dict.fromkeys(("delivered", "retried", "failed", "claim_lost", "not_recorded"), 0)
         self._executor = executor
         self._business = business
         self._clock = clock
@@ -83,6 +92,7 @@ class Deliverer:
         self.wake.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             # The lease brings the delivery back: it is late, not lost.
+            self.counts["not_recorded"] += 1
             log.error("webhook_not_recorded", task=task.get_name(), exc_info=error)
 
     async def _deliver(self, assignment: Assignment) -> None:
@@ -91,6 +101,7 @@ class Deliverer:
         headers = sign(event.reference, body, assignment.secrets, at=self._clock.now())
         answer = await self._sender.post(assignment.url, headers, body)
         state = await self._executor.run(partial(self._record, assignment, answer))
+        self.counts[_COUNTED[state]] += 1
         if state is DeliveryState.FAILED:
             log.error("webhook_failed", event_id=event.reference, subject=event.subject, status=answer.status)
 

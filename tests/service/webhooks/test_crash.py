@@ -116,3 +116,4 @@ async def test_a_worker_whose_lease_ended_changes_nothing(shop, receiver) -> Non
     await late.ended()
     (delivery,) = await shop.deliveries()
     assert (delivery.state, delivery.attempts, delivery.last_status) == (DeliveryState.DELIVERED, 1, 204)
+    assert (shop.deliverer.counts["delivered"], late.counts["claim_lost"]) == (1, 1)

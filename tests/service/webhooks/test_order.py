@@ -14,6 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bakong_service.domain.delivery import Answer, DeliveryState
+from bakong_service.storage.invariants import violations
 from bakong_service.workers.delivery import Deliverer
 
 pytestmark = pytest.mark.anyio
@@ -95,6 +96,10 @@ async def check(shop, runs: range) -> None:
                 where = f"seed {run}, {subject} at {url}: {taken}"
                 assert taken == sorted(taken), where
                 assert set(taken) == set(range(1, count + 1)), where
+    broken = await shop.executor.read(
+        lambda c: list(violations(c, subscription_grace=timedelta(0), now=shop.clock.now()))
+    )
+    assert broken == []
 
 
 async def test_order_holds_in_500_random_failure_runs(shop) -> None:
