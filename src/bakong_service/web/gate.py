@@ -60,11 +60,11 @@ class Gate:
 
         self._under_way += 1
         try:
-            with structlog.contextvars.bound_contextvars(request_id=request_id):
-                if problem := self._refusal(scope):
-                    await problems.document(Request(scope, receive), problem)(scope, receive, sending)
-                else:
-                    await self._app(scope, receive, sending)
+            structlog.contextvars.bind_contextvars(request_id=request_id)  # a request's task has a context of its own
+            if problem := self._refusal(scope):
+                await problems.document(Request(scope, receive), problem)(scope, receive, sending)
+            else:
+                await self._app(scope, receive, sending)
         finally:
             self._under_way -= 1
             self._tell(scope, status, time.perf_counter() - started, request_id)

@@ -1,6 +1,6 @@
 """What is limited: requests per API key, and wrong keys per address."""
 
-from functools import cache
+from functools import cache, lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
 import limits
@@ -71,7 +71,12 @@ def headers_of(allowance: Allowance) -> dict[str, str]:
 
 def origin(request: Request) -> str:
     """What a caller's address counts as: itself, or its /64 in IPv6, where one host has as many as it likes."""
-    address = ip_address(request.scope["client_ip"])
+    return _origin(request.scope["client_ip"])
+
+
+@lru_cache(maxsize=1024)
+def _origin(text: str) -> str:
+    address = ip_address(text)
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:
             return str(address.ipv4_mapped)

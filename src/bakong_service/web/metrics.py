@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -39,6 +40,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._of_route = cache(self._labelled)
         self._workers: list[Worker] = []
         self._requests = Counter(
             "bakong_http_requests", "Requests answered", ["method", "route", "status"], registry=self._registry
@@ -54,8 +56,9 @@ class Metrics:
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request that was answered."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        count, histogram = self._of_route(method, route, status)
+        count.inc()
+        histogram.observe(seconds)
 
     def follow(self, worker: Worker) -> None:
         """Tell of a worker's loop from now on."""
@@ -78,6 +81,9 @@ class Metrics:
         for name, value in facts.items():
             self._facts.labels(name).set(value)
         return generate_latest(self._registry), CONTENT_TYPE_LATEST
+
+    def _labelled(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        return self._requests.labels(method, route, str(status)), self._seconds.labels(method, route)
 
     def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
         return Gauge(name, meaning, labels, registry=self._registry)
