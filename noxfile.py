@@ -108,7 +108,7 @@ def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error. `nox -s docs -- serve` shows it while you write."""
     editable(session, "docs")
     arguments = session.posargs or ["build", "--strict", "--quiet"]
-    session.run("mkdocs", *arguments, env={"DISABLE_MKDOCS_2_WARNING": "true"})
+    session.run("mkdocs", *arguments, env={"NO_MKDOCS_2_WARNING": "1"})
 
 
 @nox.session
