@@ -96,7 +96,7 @@ def schedule(subscription: Subscription) -> tuple[Due, ...]:
     """All that the clock does to a subscription that nobody touches, up to its next change of state; in order."""
     end = subscription.period_end
     match subscription.status:
-        case Status.ACTIVE if subscription.periods_ahead > 0:
+        case Status.ACTIVE | Status.CANCELLED if subscription.periods_ahead and end < subscription.entitled_until:
             return (Due(end, Happening.PERIOD_STARTED),)
         case Status.ACTIVE:
             reminders = (end - before for before in REMINDERS if end - before > subscription.period_start)

@@ -142,7 +142,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition("S2", _H.RENEWAL_PAID, (_A, _P), _A, ("subscription.renewed",),
         "a renewal payment, and the next period isn't paid yet",
         "the next period, from the boundary on, under the scheduled plan where there is one"),
-    Transition("S2b", _H.PERIOD_STARTED, (_A,), _A, (),
+    Transition("S2b", _H.PERIOD_STARTED, (_A, _C), None, (),
         "a boundary, and the next period is paid",
         "the next period is the present one; its plan is in force (`subscription.downgraded` where it is another)"),
     Transition("S3", _H.RENEWAL_PAID_AHEAD, (_A,), _A, ("subscription.renewed",),

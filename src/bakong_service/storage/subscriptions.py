@@ -36,7 +36,8 @@ def live_of(connection: Connection, user_id: str) -> Subscription | None:
 
 def last_of(connection: Connection, user_id: str) -> Subscription | None:
     """The user's newest subscription, live or not; a live one is always the newest."""
-    query = _query().where(subscriptions.c.user_id == user_id).order_by(subscriptions.c.id.desc()).limit(1)
+    over = subscriptions.c.status.not_in(LIVE)  # first: ids made in one millisecond have no order
+    query = _query().where(subscriptions.c.user_id == user_id).order_by(over, subscriptions.c.id.desc()).limit(1)
     return _one(connection, query)
 
 

@@ -105,6 +105,10 @@ class Desk:
         """Run a query."""
         return await self.executor.read(lambda connection: query(connection, *args, **named))
 
+    async def sell(self) -> None:
+        """Offer the plans."""
+        await self.do(plans.ensure_defaults, PLANS)
+
     async def buy(self, plan: str = "PREMIUM", user: str = "u1") -> Payment:
         """A payment for a plan, as a caller of the API makes it."""
         return await self.do(payments.create, NewPayment(user_id=user, plan=plan), actor="api:test")
@@ -163,8 +167,14 @@ class Desk:
 async def desk(executor: Executor) -> Desk:
     """A shop with six plans."""
     desk = Desk(executor)
-    await desk.do(plans.ensure_defaults, PLANS)
+    await desk.sell()
     return desk
+
+
+@pytest.fixture
+def desk_class() -> type[Desk]:
+    """The desk's class, for a test that runs its own loop."""
+    return Desk
 
 
 @pytest.fixture
