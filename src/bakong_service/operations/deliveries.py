@@ -15,6 +15,7 @@ from bakong_service.operations.endpoints import disable, place_of
 from bakong_service.storage import audit, deliveries, endpoints, outbox
 from bakong_service.storage.deliveries import Claim
 from bakong_service.storage.signals import DELIVERIES, signal
+from bakong_service.vault import Vault
 
 ATTEMPTS_KEPT = timedelta(days=90)
 _FORGOTTEN_AT_ONCE = 1000
@@ -28,10 +29,14 @@ class Assignment:
     event: Event
     endpoint: str  # we_…
     url: str
-    secrets: tuple[str, ...] = field(repr=False)
+    secrets: tuple[bytes, ...] = field(repr=False)  # sealed
+
+    def opened(self, vault: Vault) -> list[str]:
+        """The secrets that sign it. Raises `Unopenable`."""
+        return [vault.open(secret, place_of(self.endpoint)) for secret in self.secrets]
 
 
-def claim(connection: Connection, business: Business, free: Mapping[int, int], *, now: datetime) -> list[Assignment]:
+def claim(connection: Connection, free: Mapping[int, int], *, now: datetime) -> list[Assignment]:
     """Take what is due, at most `free[endpoint id]` deliveries each, with all that an attempt needs."""
     claims = [
         taken
@@ -42,10 +47,9 @@ def claim(connection: Connection, business: Business, free: Mapping[int, int], *
         return []
     events = outbox.by_ids(connection, [taken.event_id for taken in claims])
     known = {endpoint.id: endpoint for endpoint in endpoints.every(connection)}
-    secrets: dict[int, list[str]] = defaultdict(list)
+    secrets: dict[int, list[bytes]] = defaultdict(list)
     for sealed in endpoints.secrets(connection, free, now=now):
-        place = place_of(known[sealed.endpoint_id].reference)
-        secrets[sealed.endpoint_id].append(business.vault.open(sealed.blob, place))
+        secrets[sealed.endpoint_id].append(sealed.blob)
     return [
         Assignment(
             claim=taken,

@@ -26,6 +26,7 @@ from bakong_service.web.problems import invalid
 from bakong_service.web.service import Service, of
 
 UserId = Annotated[str, Meta(min_length=1, max_length=64)]
+_METADATA_BYTES = 12_000  # so that an event with all of it stays under 20 kB
 Word = Annotated[str, Meta(max_length=500)]
 
 _LONGEST_WAIT = 25  # seconds: below what proxies cut off
@@ -57,6 +58,8 @@ class NewPaymentBody:
             faults.append(Fault("/currency", "required", "must be given with `amount`"))
         if self.metadata is not None and len(self.metadata) > 20:
             faults.append(Fault("/metadata", "too_many", "at most 20 members"))
+        if self.metadata is not None and len(answers.encode(self.metadata)) > _METADATA_BYTES:
+            faults.append(Fault("/metadata", "too_large", f"at most {_METADATA_BYTES} bytes of JSON"))
         if faults:
             raise invalid(*faults)
         return NewPayment(

@@ -20,6 +20,7 @@ from bakong_service.operations.business import Business
 from bakong_service.operations.deliveries import Assignment
 from bakong_service.storage import deliveries
 from bakong_service.storage.executor import Executor
+from bakong_service.vault import Unopenable
 from bakong_service.webhooks.sender import Sender
 from bakong_service.webhooks.signing import sign
 from bakong_service.webhooks.verdict import retry_after, verdict
@@ -62,9 +63,7 @@ class Deliverer:
         free = {endpoint: PLACES - busy[endpoint] for endpoint in due if busy[endpoint] < PLACES}
         wanted = {endpoint: places for endpoint, places in free.items() if due[endpoint] <= now}
         if wanted:
-            assignments = await self._executor.run(
-                lambda connection: operations.claim(connection, self._business, wanted, now=now)
-            )
+            assignments = await self._executor.run(lambda connection: operations.claim(connection, wanted, now=now))
             for assignment in assignments:
                 task = asyncio.create_task(self._deliver(assignment), name=f"deliver-{assignment.event.reference}")
                 self._under_way[task] = assignment.claim.endpoint_id
@@ -97,13 +96,20 @@ class Deliverer:
 
     async def _deliver(self, assignment: Assignment) -> None:
         event = assignment.event
-        body = webhook_presenting.body(event)
-        headers = sign(event.reference, body, assignment.secrets, at=self._clock.now())
-        answer = await self._sender.post(assignment.url, headers, body)
+        answer = await self._attempt(assignment)
         state = await self._executor.run(partial(self._record, assignment, answer))
         self.counts[_COUNTED[state]] += 1
         if state is DeliveryState.FAILED:
             log.error("webhook_failed", event_id=event.reference, subject=event.subject, status=answer.status)
+
+    async def _attempt(self, assignment: Assignment) -> Answer:
+        try:
+            secrets = assignment.opened(self._business.vault)
+        except Unopenable as error:  # this endpoint's trouble, and no other's
+            return Answer(status=None, error=f"secret: {error}", duration=timedelta(0))
+        event, body = assignment.event, webhook_presenting.body(assignment.event)
+        headers = sign(event.reference, body, secrets, at=self._clock.now())
+        return await self._sender.post(assignment.url, headers, body)
 
     def _record(self, assignment: Assignment, answer: Answer, connection: Connection) -> DeliveryState | None:
         now = self._clock.now()

@@ -205,6 +205,20 @@ async def test_a_stretch_is_replayed_and_a_disabled_endpoint_enabled(
     assert (await client.post(f"{here}/replay", json={"since": "2026-11-01T00:00:00"})).status_code == 422
 
 
+async def test_an_event_stays_under_20_kb_whatever_a_payment_carries(
+    client: httpx.AsyncClient, service: Service, wire: Wire
+) -> None:
+    await made(client)
+    metadata = {f"key {number:02}": "ក" * 190 for number in range(20)}
+    body = {"amount": "1", "currency": "USD", "description": "\u0001" * 500, "metadata": metadata}
+    assert (await client.post("/v1/payments", json=body)).status_code == 201
+    await work(service, wire)
+    ((_, _, posted),) = wire.posted
+    assert 14_000 < len(posted) < 20_000
+    too_much = await client.post("/v1/payments", json=body | {"metadata": metadata | {"key 00": "ក" * 500}})
+    assert (too_much.status_code, too_much.json()["errors"][0]["code"]) == (422, "too_large")
+
+
 async def test_webhooks_need_their_scope(client: httpx.AsyncClient, client_to: Any, service: Service) -> None:
     key = (await client.post("/v1/keys", json={"name": "till", "scopes": ["payments:read"]})).json()["key"]
     async with client_to(service, key=key) as till:

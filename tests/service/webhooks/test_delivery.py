@@ -5,11 +5,13 @@ import json
 from datetime import timedelta
 
 import pytest
+from attrs import evolve
 from sqlalchemy import select
 
 from bakong_service import webhooks
 from bakong_service.domain.delivery import SCHEDULES, DeliveryState
 from bakong_service.storage import audit, deliveries, schema
+from bakong_service.vault import Vault
 from bakong_service.workers.delivery import PLACES
 
 pytestmark = pytest.mark.anyio
@@ -219,6 +221,19 @@ async def test_attempts_are_forgotten_after_90_days_and_deliveries_are_not(shop,
     (delivery,) = await shop.deliveries()
     tried = await shop.executor.read(lambda c: deliveries.attempts(c, delivery.reference))
     assert [attempt.status for attempt in tried] == [204]
+
+
+async def test_a_secret_that_doesnt_open_is_its_endpoints_trouble_alone(shop, receiver) -> None:
+    await shop.listen(f"{receiver.url}/lost")
+    shop.business = evolve(shop.business, vault=Vault({"2": b"n" * 32}, b"pepper"))  # the ring lost its old key
+    shop.restart()
+    await shop.listen(f"{receiver.url}/fine")
+    await shop.happen()
+    await shop.deliver()
+    assert [request.target for request in receiver.requests] == ["/hook/fine"]
+    errors = sorted(row.last_error or "" for row in await shop.deliveries())
+    assert errors[0] == ""
+    assert "is sealed with the key '1', which isn't in the ring" in errors[1]
 
 
 async def test_no_secret_is_kept_in_clear(shop, receiver) -> None:
