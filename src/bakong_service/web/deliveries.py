@@ -14,7 +14,6 @@ from bakong_service.operations import replays, webhook_presenting
 from bakong_service.storage import deliveries
 from bakong_service.web import answers, bodies, paging
 from bakong_service.web.auth import caller
-from bakong_service.web.endpoints import NoBody
 from bakong_service.web.idempotency import Answer, idempotent
 from bakong_service.web.service import of
 
