@@ -107,7 +107,7 @@ def issue(
         now=now,
     )
     event = NewEvent(type="payment.created", subject=reference, previous_status=None, data=presenting.payment(payment))
-    outbox.append(connection, business.identifiers, event, now=now)
+    outbox.append(connection, business.identifiers, event, first=True, now=now)
     return payment
 
 

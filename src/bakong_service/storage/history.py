@@ -14,6 +14,9 @@ from bakong_service.storage.schema import payment_history, subscription_history
 _INSERT = {table: insert(table).inline() for table in (payment_history, subscription_history)}
 
 
+_INSERTS = {table.name: insert(table).inline() for table in (payment_history, subscription_history)}
+
+
 @frozen(kw_only=True)
 class Change:
     """One change, as it was written. `version` counts the changes of the subject from 1."""

@@ -27,15 +27,18 @@ _LAST = select(func.coalesce(func.max(events.c.subject_seq), 0)).where(events.c.
 _INSERT = insert(events).inline()
 
 
-def append(connection: Connection, identifiers: Identifiers, event: NewEvent, *, now: datetime) -> str:
+def append(
+    connection: Connection, identifiers: Identifiers, event: NewEvent, *, first: bool = False, now: datetime
+) -> str:
     """Write an event in the caller's transaction; its reference, `evt_…`.
 
     Its number is the next within its subject: the caller holds the subject's row, or has just made it. Two who
-    don't meet at the unique key, and one of them is rolled back. Raises `ValueError` for a type that isn't documented.
+    don't meet at the unique key, and one of them is rolled back. `first` says that the subject was made in this very
+    transaction, so that nobody need look. Raises `ValueError` for a type that isn't documented.
     """
     if event.type not in EVENT_TYPES:
         raise ValueError(f"{event.type!r} isn't an event type; domain/event.py lists them")
-    last = connection.execute(_LAST, {"wanted": event.subject}).scalar_one()
+    last = 0 if first else connection.execute(_LAST, {"wanted": event.subject}).scalar_one()
     reference = identifiers.reference("evt")
     connection.execute(
         _INSERT,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from attrs import asdict, evolve
+from attrs import evolve
 from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 
@@ -19,15 +19,13 @@ _NOTED = (
     "failed_at", "unreadable", "checks", "no_answers", "hint_at", "hints", "viewed_at",
 )  # fmt: skip
 _CHANGED = ("flags", "paid_at", *_NOTED)
-_PLAIN = [
-    payments.c[name]
-    for name in (
-        "id", "reference", "bill_number", "md5", "user_id", "purpose", "plan", "plan_version", "subscription_id",
-        "quote", "description", "metadata", "credit_reserved", "to_account", "status", "version", "created_at",
-        "qr_expires_at", "deadline_at", "watch_until", "fence", *_CHANGED,
-    )
-]  # fmt: skip
-_ELSEWHERE = ("qr", "amount", "subscription")  # attributes whose columns are called otherwise, or in another table
+_MADE = (
+    "id", "reference", "bill_number", "md5", "user_id", "purpose", "plan", "plan_version", "subscription_id", "quote",
+    "description", "metadata", "credit_reserved", "to_account", "status", "version", "created_at", "qr_expires_at",
+    "deadline_at", "watch_until", "next_check_at", "next_check_reason", "priority",
+)  # fmt: skip
+_PLAIN = [payments.c[name] for name in dict.fromkeys((*_MADE, "fence", *_CHANGED))]
+_INSERT = insert(payments).inline()
 _SELECT = select(
     *_PLAIN,
     payments.c.qr_enc.label("qr"),
@@ -48,8 +46,8 @@ class StateMoved(Exception):  # noqa: N818 - what happened
 
 
 def add(connection: Connection, payment: Payment) -> None:
-    """Insert a payment."""
-    row = asdict(payment, recurse=False, filter=lambda attribute, _: attribute.name not in _ELSEWHERE)
+    """Insert a payment that was just made: what only the watcher writes has the schema's defaults."""
+    row = {name: getattr(payment, name) for name in _MADE}
     row |= {"qr_enc": payment.qr, "amount": payment.amount.minor, "currency": payment.amount.currency}
     connection.execute(_INSERT, row)
 
