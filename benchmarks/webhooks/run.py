@@ -27,7 +27,7 @@ from bakong_service.domain.event import NewEvent
 from bakong_service.domain.policy import Shop, WebhookPolicy
 from bakong_service.operations import endpoints
 from bakong_service.operations.business import Business
-from bakong_service.storage import deliveries, outbox, signals
+from bakong_service.storage import delivery_records, outbox, signals
 from bakong_service.storage.executor import Executor, connect
 from bakong_service.storage.migrations import upgrade
 from bakong_service.vault import Vault
@@ -97,7 +97,7 @@ def loops(executor: Executor, business: Business) -> list[Loop]:
 
 
 async def delivered(executor: Executor) -> bool:
-    pending = await executor.read(lambda c: deliveries.page(c, limit=1, state=DeliveryState.PENDING))
+    pending = await executor.read(lambda c: delivery_records.page(c, limit=1, state=DeliveryState.PENDING))
     return not pending and await executor.read(outbox.oldest_undispatched) is None
 
 

@@ -16,7 +16,7 @@ from bakong_service.domain.errors import NotFound
 from bakong_service.operations import endpoints as operations
 from bakong_service.operations import replays
 from bakong_service.operations import webhook_presenting as presenting
-from bakong_service.storage import deliveries, endpoints
+from bakong_service.storage import delivery_records, endpoints
 from bakong_service.web.service import Service
 
 app = App(name="webhooks", help="Endpoints, deliveries, dead letters.")
@@ -145,7 +145,7 @@ def deliveries_(
     found = _read(
         lambda connection: [
             presenting.delivery(each)
-            for each in deliveries.page(connection, limit=limit, endpoint=endpoint, event=event, state=state)
+            for each in delivery_records.page(connection, limit=limit, endpoint=endpoint, event=event, state=state)
         ]
     )
     output.many(found, _DELIVERY, as_json=json)
@@ -156,10 +156,10 @@ def show(reference: str, *, json: AsJson = False) -> None:
     """Show a delivery with its attempts and what came back."""
 
     def query(connection: Connection) -> dict[str, Any]:
-        delivery = deliveries.by_reference(connection, reference)
+        delivery = delivery_records.by_reference(connection, reference)
         if delivery is None:
             raise NotFound("delivery_not_found", f"there is no delivery {reference}")
-        tried = [presenting.attempt(each) for each in deliveries.attempts(connection, reference)]
+        tried = [presenting.attempt(each) for each in delivery_records.attempts(connection, reference)]
         return presenting.delivery(delivery) | {"attempts_made": tried}
 
     found = _read(query)

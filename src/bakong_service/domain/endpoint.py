@@ -6,6 +6,7 @@ here the text is judged, and `webhooks.guard` judges each address at each connec
 """
 
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -13,7 +14,9 @@ from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
-from bakong_service.domain.event import Event
+from bakong_service.domain.errors import Fault
+from bakong_service.domain.event import EVENT_TYPES, Event
+from bakong_service.domain.webhook_secret import key_of
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -22,6 +25,7 @@ DEFAULT = "default"
 """The name of the endpoint that WEBHOOK_URL and WEBHOOK_SECRET make."""
 MOST_ENDPOINTS = 50
 _LONGEST_URL = 2048
+_LONGEST_DESCRIPTION = 200
 _PORTS = {"https": 443, "http": 80}
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?", re.IGNORECASE)
 _PRINTABLE = re.compile(r"[!-\[\]-~]+")  # ASCII without spaces, controls and the backslash, which parsers disagree on
@@ -177,3 +181,27 @@ def _unwrapped(address: Address) -> Address:
     if address in _NAT64 or (address in _IPV4_COMPATIBLE and int(address) > 1):
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address
+
+
+def faults(
+    policy: TargetPolicy,
+    *,
+    url: str,
+    description: str | None = None,
+    event_types: frozenset[str] = frozenset(),
+    secret: str | None = None,
+) -> Iterator[Fault]:
+    """What is wrong with what an endpoint is to be made of, each with its place and rule."""
+    try:
+        Target.of(url, policy)
+    except ValueError as error:
+        yield Fault("/url", "invalid_url", str(error))
+    if description is not None and len(description) > _LONGEST_DESCRIPTION:
+        yield Fault("/description", "too_long", f"it may be {_LONGEST_DESCRIPTION} characters long")
+    if unknown := sorted(event_types - set(EVENT_TYPES)):
+        yield Fault("/event_types", "unknown_event_type", f"there are no events of type {', '.join(unknown)}")
+    if secret is not None:
+        try:
+            key_of(secret)
+        except ValueError as error:
+            yield Fault("/secret", "invalid_secret", str(error))

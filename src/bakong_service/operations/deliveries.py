@@ -12,7 +12,7 @@ from bakong_service.domain.endpoint import EndpointState
 from bakong_service.domain.event import Event
 from bakong_service.operations.business import Business
 from bakong_service.operations.endpoints import disable, place_of
-from bakong_service.storage import audit, deliveries, endpoints, outbox
+from bakong_service.storage import audit, deliveries, delivery_records, endpoints, outbox
 from bakong_service.storage.deliveries import Claim
 from bakong_service.storage.signals import DELIVERIES, signal
 from bakong_service.vault import Vault
@@ -78,7 +78,7 @@ def record(
     A worker whose lease ended, and whose delivery another one took, leaves the attempt and changes nothing else: None.
     """
     claim = assignment.claim
-    deliveries.add_attempt(connection, business.identifiers, claim.id, answer, now=now)
+    delivery_records.add_attempt(connection, business.identifiers, claim.id, answer, now=now)
     wait = None
     state = DeliveryState.DELIVERED
     if verdict is not Verdict.DELIVERED:
@@ -110,7 +110,7 @@ def record(
 
 def forget_attempts(connection: Connection, *, now: datetime) -> int:
     """Delete attempts that are older than 90 days, up to 1000 of them; how many. The deliveries themselves stay."""
-    return deliveries.forget_attempts(connection, before=now - ATTEMPTS_KEPT, limit=_FORGOTTEN_AT_ONCE)
+    return delivery_records.forget_attempts(connection, before=now - ATTEMPTS_KEPT, limit=_FORGOTTEN_AT_ONCE)
 
 
 def _failed(connection: Connection, business: Business, endpoint_id: int, verdict: Verdict, *, now: datetime) -> None:

@@ -13,17 +13,15 @@ from bakong_service.domain.endpoint import (
     EndpointChange,
     EndpointState,
     NewEndpoint,
-    Target,
+    faults,
 )
-from bakong_service.domain.errors import Conflict, Fault, Invalid, NotFound
-from bakong_service.domain.event import EVENT_TYPES, NewEvent
-from bakong_service.domain.webhook_secret import key_of, new_secret
+from bakong_service.domain.errors import Conflict, Invalid, NotFound
+from bakong_service.domain.event import NewEvent
+from bakong_service.domain.webhook_secret import new_secret
 from bakong_service.operations import webhook_presenting
 from bakong_service.operations.business import Business
 from bakong_service.storage import audit, deliveries, endpoints, outbox
 from bakong_service.storage.signals import DELIVERIES, signal
-
-_LONGEST_DESCRIPTION = 200
 
 
 def place_of(endpoint: str) -> str:
@@ -49,7 +47,7 @@ def change(
     url = endpoint.url if request.url is None else request.url
     description = endpoint.description if request.description is None else request.description
     event_types = endpoint.event_types if request.event_types is None else request.event_types
-    _check(business, url, description, event_types, None)
+    _check(business, url, description, event_types)
     values: dict[str, Any] = {"url": url, "description": description, "event_types": event_types}
     if event_types != endpoint.event_types:
         values["listening_since"] = now
@@ -84,7 +82,7 @@ def rotate(
 ) -> tuple[Endpoint, str]:
     """Another secret, which is shown this once. The replaced one signs beside it for 24 hours."""
     endpoint = _own(connection, reference)
-    _check(business, endpoint.url, None, frozenset(), secret)
+    _check(business, endpoint.url, secret=secret)
     secret = secret or new_secret(business.identifiers.random_bits)
     _rotate(connection, business, endpoint, secret, actor=actor, now=now)
     return get(connection, reference), secret
@@ -120,7 +118,7 @@ def ensure_default(
         if endpoint is not None and endpoint.disabled_reason != "not_configured":
             disable(connection, business, endpoint, reason="not_configured", actor=actor, now=now)
         return
-    _check(business, url, None, frozenset(), secret)
+    _check(business, url, secret=secret)
     if endpoint is None:
         request = NewEndpoint(url=url, secret=secret)
         _add(connection, business, request, name=DEFAULT, actor=actor, now=now)
@@ -246,22 +244,14 @@ def _keep_secret(connection: Connection, business: Business, endpoint: Endpoint,
 
 
 def _check(
-    business: Business, url: str, description: str | None, event_types: frozenset[str], secret: str | None
+    business: Business,
+    url: str,
+    description: str | None = None,
+    event_types: frozenset[str] = frozenset(),
+    secret: str | None = None,
 ) -> None:
-    faults = []
-    try:
-        Target.of(url, business.webhooks.targets)
-    except ValueError as error:
-        faults.append(Fault("/url", "invalid_url", str(error)))
-    if description is not None and len(description) > _LONGEST_DESCRIPTION:
-        faults.append(Fault("/description", "too_long", f"it may be {_LONGEST_DESCRIPTION} characters long"))
-    if unknown := sorted(event_types - set(EVENT_TYPES)):
-        faults.append(Fault("/event_types", "unknown_event_type", f"there are no events of type {', '.join(unknown)}"))
-    if secret is not None:
-        try:
-            key_of(secret)
-        except ValueError as error:
-            faults.append(Fault("/secret", "invalid_secret", str(error)))
-    if faults:
-        detail = "; ".join(f"{fault.pointer}: {fault.message}" for fault in faults)
-        raise Invalid("invalid_endpoint", detail, tuple(faults))
+    found = tuple(
+        faults(business.webhooks.targets, url=url, description=description, event_types=event_types, secret=secret)
+    )
+    if found:
+        raise Invalid("invalid_endpoint", "; ".join(f"{fault.pointer}: {fault.message}" for fault in found), found)

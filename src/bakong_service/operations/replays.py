@@ -16,7 +16,7 @@ from bakong_service.domain.errors import Conflict, NotFound
 from bakong_service.domain.event import Event
 from bakong_service.operations import endpoints as endpoint_operations
 from bakong_service.operations.business import Business
-from bakong_service.storage import audit, deliveries, endpoints, outbox
+from bakong_service.storage import audit, deliveries, delivery_records, endpoints, outbox
 from bakong_service.storage.deliveries import NewDelivery
 from bakong_service.storage.signals import DELIVERIES, signal
 
@@ -51,7 +51,7 @@ def replay(
     endpoint = endpoint_operations.get(connection, reference, lock=True)
     events = outbox.feed(connection, after=after, since=since, until=until, limit=_AT_ONCE)
     if failed_only:
-        dead = deliveries.dead_letters(connection, endpoint.id, [event.id for event in events])
+        dead = delivery_records.dead_letters(connection, endpoint.id, [event.id for event in events])
         wanted = [event for event in events if event.id in dead]
     else:
         wanted = [event for event in events if endpoint.wants(event)]
@@ -90,7 +90,7 @@ def _add(
 ) -> list[str]:
     if not events:
         return []
-    last = deliveries.last_replays(connection, endpoint.id, [event.id for event in events])
+    last = delivery_records.last_replays(connection, endpoint.id, [event.id for event in events])
     new = [
         NewDelivery(
             event_id=event.id,

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from bakong_service.domain.delivery import DeliveryState
 from bakong_service.domain.errors import NotFound
 from bakong_service.operations import replays, webhook_presenting
-from bakong_service.storage import deliveries
+from bakong_service.storage import delivery_records
 from bakong_service.web import answers, bodies, paging
 from bakong_service.web.auth import caller
 from bakong_service.web.idempotency import Answer, idempotent
@@ -34,7 +34,7 @@ async def index(request: Request) -> Response:
     page = paging.page_of(request)
     wanted = bodies.query(request, DeliveryFilters)
     rows = await of(request).executor.read(
-        lambda connection: deliveries.page(
+        lambda connection: delivery_records.page(
             connection,
             limit=page.fetch,
             after=page.starting_after,
@@ -53,10 +53,10 @@ async def read(request: Request) -> Response:
     reference = request.path_params["reference"]
 
     def query(connection: Connection) -> Response:
-        delivery = deliveries.by_reference(connection, reference)
+        delivery = delivery_records.by_reference(connection, reference)
         if delivery is None:
             raise NotFound("delivery_not_found", f"there is no delivery {reference[:64]}")
-        tried = [webhook_presenting.attempt(attempt) for attempt in deliveries.attempts(connection, reference)]
+        tried = [webhook_presenting.attempt(attempt) for attempt in delivery_records.attempts(connection, reference)]
         return answers.json(webhook_presenting.delivery(delivery) | {"attempts_made": tried})
 
     return await of(request).executor.read(query)
@@ -70,7 +70,7 @@ async def retry(request: Request) -> Response:
 
     def operation(connection: Connection) -> Answer:
         made = replays.retry(connection, service.business, reference, actor=actor, now=now)
-        delivery = deliveries.by_reference(connection, made)
+        delivery = delivery_records.by_reference(connection, made)
         assert delivery is not None  # made in this transaction
         return Answer(202, webhook_presenting.delivery(delivery))
 

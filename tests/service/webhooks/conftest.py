@@ -11,7 +11,7 @@ from attrs import Factory, define, evolve, field
 from sqlalchemy import Connection
 
 from bakong_service.clock import Clock
-from bakong_service.domain.delivery import DeliveryState
+from bakong_service.domain.delivery import Delivery, DeliveryState
 from bakong_service.domain.endpoint import Endpoint, NewEndpoint, TargetPolicy
 from bakong_service.domain.event import NewEvent
 from bakong_service.domain.identifiers import Identifiers
@@ -19,7 +19,7 @@ from bakong_service.domain.policy import Shop, WebhookPolicy
 from bakong_service.operations import deliveries as delivery_operations
 from bakong_service.operations import endpoints
 from bakong_service.operations.business import Business
-from bakong_service.storage import deliveries, outbox
+from bakong_service.storage import delivery_records, outbox
 from bakong_service.storage.executor import Executor
 from bakong_service.vault import Vault
 from bakong_service.workers.delivery import Deliverer
@@ -219,9 +219,9 @@ class Shopfront:
             busy = due <= self.clock.now() or bool(self.deliverer._under_way)
             await self.deliverer.ended()
 
-    async def deliveries(self, **filters: object) -> list[deliveries.Delivery]:
+    async def deliveries(self, **filters: object) -> list[Delivery]:
         """Every delivery, oldest first."""
-        rows = await self.executor.read(lambda c: deliveries.page(c, limit=1000, **filters))  # type: ignore[arg-type]
+        rows = await self.executor.read(lambda c: delivery_records.page(c, limit=1000, **filters))  # type: ignore[arg-type]
         return rows[::-1]
 
     async def states(self) -> list[DeliveryState]:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from bakong_service import webhooks
 from bakong_service.domain.delivery import SCHEDULES, DeliveryState
-from bakong_service.storage import audit, deliveries, schema
+from bakong_service.storage import audit, delivery_records, schema
 from bakong_service.vault import Vault
 from bakong_service.workers.delivery import PLACES
 
@@ -95,7 +95,7 @@ async def test_an_answer_that_isnt_2xx_is_tried_again_with_the_same_id_and_body(
     assert [request.target for request in receiver.requests] == ["/hook", "/hook"]  # a redirect is never followed
     webhooks.verify(second.body, second.headers, SECRET, now=shop.clock.now())
     assert await shop.states() == [DELIVERED]
-    tried = await shop.executor.read(lambda c: deliveries.attempts(c, delivery.reference))
+    tried = await shop.executor.read(lambda c: delivery_records.attempts(c, delivery.reference))
     assert [(attempt.status, attempt.response) for attempt in tried] == [(code, "no"), (204, None)]
 
 
@@ -219,7 +219,7 @@ async def test_attempts_are_forgotten_after_90_days_and_deliveries_are_not(shop,
     assert await shop.forget_attempts() == 1
     assert await shop.forget_attempts() == 0
     (delivery,) = await shop.deliveries()
-    tried = await shop.executor.read(lambda c: deliveries.attempts(c, delivery.reference))
+    tried = await shop.executor.read(lambda c: delivery_records.attempts(c, delivery.reference))
     assert [attempt.status for attempt in tried] == [204]
 
 
