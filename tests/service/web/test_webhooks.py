@@ -94,25 +94,23 @@ async def test_an_endpoints_life(client: httpx.AsyncClient, service: Service, wi
     assert (await client.get("/v1/endpoints")).json()["data"] == []
 
 
-@pytest.mark.parametrize(
-    ("body", "pointers"),
-    [
-        ({}, ["/url"]),
-        ({"url": 5}, ["/url"]),
-        ({"url": "http://10.0.0.1/"}, ["/url"]),
-        ({"url": URL, "secret": "short"}, ["/secret"]),
-        ({"url": URL, "event_types": ["payment.lost"]}, ["/event_types"]),
-        ({"url": URL, "event_types": "payment.paid"}, ["/event_types"]),
-        ({"url": URL, "colour": "red"}, ["/colour"]),
-        ({"url": "x", "event_types": ["y"], "secret": "z"}, ["/url", "/event_types", "/secret"]),
-    ],
-)
-async def test_a_bad_endpoint_is_refused_at_its_places(
-    client: httpx.AsyncClient, body: Any, pointers: list[str]
-) -> None:
-    response = await client.post("/v1/endpoints", json=body)
-    assert response.status_code == 422
-    assert [fault["pointer"] for fault in response.json()["errors"]] == pointers
+BAD = [
+    ({}, ["/url"]),
+    ({"url": 5}, ["/url"]),
+    ({"url": "http://10.0.0.1/"}, ["/url"]),
+    ({"url": URL, "secret": "short"}, ["/secret"]),
+    ({"url": URL, "event_types": ["payment.lost"]}, ["/event_types"]),
+    ({"url": URL, "event_types": "payment.paid"}, ["/event_types"]),
+    ({"url": URL, "colour": "red"}, ["/colour"]),
+    ({"url": "x", "event_types": ["y"], "secret": "z"}, ["/url", "/event_types", "/secret"]),
+]
+
+
+async def test_a_bad_endpoint_is_refused_at_its_places(client: httpx.AsyncClient) -> None:
+    for body, pointers in BAD:
+        response = await client.post("/v1/endpoints", json=body)
+        assert response.status_code == 422
+        assert [fault["pointer"] for fault in response.json()["errors"]] == pointers
     assert (await client.get("/v1/endpoints")).json()["data"] == []
 
 

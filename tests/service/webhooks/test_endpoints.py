@@ -65,21 +65,21 @@ async def test_a_new_endpoint_shows_its_secret_once(shop) -> None:
     assert secret not in repr(NewEndpoint(url="https://example.com", secret=secret))
 
 
-@pytest.mark.parametrize(
-    ("request_", "pointer", "code"),
-    [
-        (NewEndpoint(url="http://10.0.0.1/"), "/url", "invalid_url"),
-        (NewEndpoint(url="https://user:pw@example.com/"), "/url", "invalid_url"),
-        (NewEndpoint(url="https://example.com/", description="x" * 201), "/description", "too_long"),
-        (NewEndpoint(url="https://a.com/", event_types=frozenset({"lost"})), "/event_types", "unknown_event_type"),
-        (NewEndpoint(url="https://example.com/", secret="short"), "/secret", "invalid_secret"),
-    ],
-)  # fmt: skip
-async def test_a_bad_endpoint_is_refused_with_its_place_and_nothing_is_written(shop, request_, pointer, code) -> None:
-    with pytest.raises(Invalid) as caught:
-        await run(shop, operations.create, request_)
-    assert [(fault.pointer, fault.code) for fault in caught.value.faults] == [(pointer, code)]
-    assert request_.secret is None or request_.secret not in str(caught.value)
+BAD = [
+    (NewEndpoint(url="http://10.0.0.1/"), "/url", "invalid_url"),
+    (NewEndpoint(url="https://user:pw@example.com/"), "/url", "invalid_url"),
+    (NewEndpoint(url="https://a.com/", description="x" * 201), "/description", "too_long"),
+    (NewEndpoint(url="https://a.com/", event_types=frozenset({"lost"})), "/event_types", "unknown_event_type"),
+    (NewEndpoint(url="https://a.com/", secret="short"), "/secret", "invalid_secret"),
+]
+
+
+async def test_a_bad_endpoint_is_refused_with_its_place_and_nothing_is_written(shop) -> None:
+    for bad, pointer, code in BAD:
+        with pytest.raises(Invalid) as caught:
+            await run(shop, operations.create, bad)
+        assert [(fault.pointer, fault.code) for fault in caught.value.faults] == [(pointer, code)]
+        assert bad.secret is None or bad.secret not in str(caught.value)
     assert await shop.executor.read(endpoints.every) == []
 
 
@@ -111,10 +111,10 @@ async def test_an_endpoint_is_changed_in_what_was_given_and_no_more(shop) -> Non
         await run(shop, operations.change, endpoint.reference, EndpointChange(url="ftp://example.com/"))
 
 
-@pytest.mark.parametrize("operation", [operations.enable, operations.delete, operations.rotate, operations.test])
-async def test_an_endpoint_that_isnt_there_is_not_found(shop, operation) -> None:
-    with pytest.raises(NotFound, match="there is no endpoint we_1"):
-        await run(shop, operation, "we_1")
+async def test_an_endpoint_that_isnt_there_is_not_found(shop) -> None:
+    for operation in (operations.enable, operations.delete, operations.rotate, operations.test):
+        with pytest.raises(NotFound, match="there is no endpoint we_1"):
+            await run(shop, operation, "we_1")
 
 
 async def test_for_24_hours_after_a_rotation_both_secrets_sign(shop, receiver) -> None:
@@ -300,10 +300,10 @@ class TestDefault:
         await shop.deliver()
         assert len(receiver.requests) == 1
 
-    @pytest.mark.parametrize("secret", ["short", "whsec_"])
-    async def test_a_bad_setting_is_refused(self, shop, secret) -> None:
-        with pytest.raises(Invalid, match="a webhook secret"):
-            await self.start(shop, "https://example.com/", secret)
+    async def test_a_bad_setting_is_refused(self, shop) -> None:
+        for secret in ("short", "whsec_"):
+            with pytest.raises(Invalid, match="a webhook secret"):
+                await self.start(shop, "https://example.com/", secret)
 
     async def test_callers_may_not_change_it(self, shop) -> None:
         made = await self.start(shop, "https://example.com/")
