@@ -9,12 +9,13 @@ from uuid import UUID
 from attrs import frozen
 
 _RANDOM_BITS = 22
+_GREATEST = 2**63 - 1  # what a BIGINT holds: moments from September 2039 on
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def least_number(moment: datetime) -> int:
     """The least internal id that is made at `moment` or later: ids are as good as an index on the time of making."""
-    return math.ceil(moment.timestamp() * 1000) << _RANDOM_BITS
+    return min(math.ceil(moment.timestamp() * 1000) << _RANDOM_BITS, _GREATEST)
 
 
 @frozen

@@ -92,3 +92,28 @@ async def test_live_mode_asks_for_a_key(service_of, client_to) -> None:  # type:
 async def test_a_key_is_printable_ascii_of_up_to_255(client: httpx.AsyncClient, key: str) -> None:
     response = await client.post(PATH, json=COFFEE, headers={"Idempotency-Key": key.encode("latin-1")})
     assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+
+
+class TestTwinsOnPostgresql:
+    @pytest.fixture
+    def database_url(self, postgresql_url: str) -> str:
+        return postgresql_url
+
+    @pytest.mark.postgres
+    async def test_a_twin_that_takes_longer_than_five_seconds_is_a_409(
+        self, client: httpx.AsyncClient, database_url: str
+    ) -> None:
+        import asyncpg
+
+        other = await asyncpg.connect(database_url)
+        held = other.transaction()
+        await held.start()
+        await other.execute(
+            "INSERT INTO idempotency_keys (key_id, route, key, fingerprint, status, body_enc, expires_at) "
+            "VALUES ('main', 'POST /v1/payments', 'order-42', '', 0, '', 9000000000000000)"
+        )
+        refused = await client.post(PATH, json=COFFEE, headers={"Idempotency-Key": "order-42"})
+        assert (refused.status_code, refused.json()["code"]) == (409, "idempotency_in_progress")
+        await held.rollback()
+        await other.close()
+        assert (await client.post(PATH, json=COFFEE, headers={"Idempotency-Key": "order-42"})).status_code == 201

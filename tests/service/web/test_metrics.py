@@ -14,6 +14,11 @@ from bakong_service.workers.verification import Verifier
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url
+
+
 async def scraped(client: httpx.AsyncClient) -> dict[tuple[str, str], float]:
     response = await client.get("/metrics")
     assert response.status_code == 200, response.text

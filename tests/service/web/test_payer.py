@@ -18,6 +18,11 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url
+
+
+@pytest.fixture
 async def payment(client: httpx.AsyncClient) -> dict[str, Any]:
     made: dict[str, Any] = (await client.post("/v1/payments", json={"amount": "1", "currency": "USD"})).json()
     return made

@@ -59,26 +59,7 @@ class TestLists:
         assert await found(bill_number=other["bill_number"]) == [other["reference"]]
         assert await found(created_from=mine["created_at"]) == [other["reference"], mine["reference"]]
         assert await found(created_until="2020-01-01T00:00:00Z") == []
-
-    @pytest.mark.parametrize(
-        ("query", "pointer"),
-        [
-            ("limit=0", "?limit"),
-            ("limit=101", "?limit"),
-            ("limit=ten", "?limit"),
-            ("starting_after=abc", "?starting_after"),
-            ("starting_after=AAAAAAAAAAAAAAAAAAAAAA", "?starting_after"),
-            ("statuss=paid", "?statuss"),
-            ("status=payed", "?status"),
-            ("created_from=yesterday", "?created_from"),
-            ("created_from=2026-01-01T00:00:00", "?created_from"),
-            ("md5=xyz", "?md5"),
-        ],
-    )
-    async def test_a_wrong_query_is_refused(self, client: httpx.AsyncClient, query: str, pointer: str) -> None:
-        response = await client.get(f"{PATH}?{query}")
-        assert response.status_code == 422
-        assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
+        assert await found(created_from="9999-01-01T00:00:00Z") == []
 
     async def test_a_cursor_is_good_for_its_own_list_only(self, client: httpx.AsyncClient) -> None:
         await made(client)
@@ -136,12 +117,6 @@ class TestHints:
         assert found[0]["payment"]["reference"] == known["reference"]
         assert found[1]["payment"] is None
 
-    @pytest.mark.parametrize("md5s", [[], ["0" * 32] * 51, ["X" * 32], ["0" * 31], "0" * 32])
-    async def test_the_original_s_flaw_33_a_wrong_md5_is_a_422(self, client: httpx.AsyncClient, md5s: Any) -> None:
-        response = await client.post(f"{PATH}/checks", json={"md5s": md5s})
-        assert response.status_code == 422
-        assert response.json()["errors"][0]["pointer"].startswith("/md5s")
-
 
 class TestCancelling:
     async def test_a_pending_payment_is_cancelled_once(self, client: httpx.AsyncClient) -> None:
@@ -173,3 +148,37 @@ async def test_open_payments_of_a_user_are_few(client: httpx.AsyncClient, servic
         await made(client, user_id="me")
     refused = await client.post(PATH, json={"amount": "1", "currency": "USD", "user_id": "me"})
     assert (refused.status_code, refused.json()["code"]) == (409, "too_many_open_payments")
+
+
+class TestWrongRequests:
+    """These never reach the database."""
+
+    @pytest.fixture
+    def database_url(self, sqlite_url: str) -> str:
+        return sqlite_url
+
+    @pytest.mark.parametrize(
+        ("query", "pointer"),
+        [
+            ("limit=0", "?limit"),
+            ("limit=101", "?limit"),
+            ("limit=ten", "?limit"),
+            ("starting_after=abc", "?starting_after"),
+            ("starting_after=AAAAAAAAAAAAAAAAAAAAAA", "?starting_after"),
+            ("statuss=paid", "?statuss"),
+            ("status=payed", "?status"),
+            ("created_from=yesterday", "?created_from"),
+            ("created_from=2026-01-01T00:00:00", "?created_from"),
+            ("md5=xyz", "?md5"),
+        ],
+    )
+    async def test_a_wrong_query_is_refused(self, client: httpx.AsyncClient, query: str, pointer: str) -> None:
+        response = await client.get(f"{PATH}?{query}")
+        assert response.status_code == 422
+        assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
+
+    @pytest.mark.parametrize("md5s", [[], ["0" * 32] * 51, ["X" * 32], ["0" * 31], "0" * 32])
+    async def test_the_original_s_flaw_33_a_wrong_md5_is_a_422(self, client: httpx.AsyncClient, md5s: Any) -> None:
+        response = await client.post(f"{PATH}/checks", json={"md5s": md5s})
+        assert response.status_code == 422
+        assert response.json()["errors"][0]["pointer"].startswith("/md5s")

@@ -14,6 +14,12 @@ from bakong_service.workers.upkeep import ClockFollower
 
 pytestmark = pytest.mark.anyio
 
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url
+
+
 SIMULATOR = "http://127.0.0.1:9"
 
 
