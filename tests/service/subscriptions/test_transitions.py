@@ -360,6 +360,18 @@ async def test_cancelling_keeps_what_is_paid_ahead(desk: Any) -> None:
     assert after.entitled_until == subscription.anchor_at + 2 * PERIOD
 
 
+async def test_what_is_paid_ahead_begins_though_it_is_cancelled(desk: Any) -> None:
+    subscription = await desk.subscribe()
+    await desk.pay(await renewal(desk, subscription.reference))
+    await cancel(desk, subscription.reference)
+    desk.at(subscription.period_end)
+    begun = await desk.tick()
+    assert (begun.status, begun.period_number, begun.period_end) == ("cancelled", 2, subscription.period_end + PERIOD)
+    desk.at(begun.period_end)
+    assert (await desk.tick()).status == "expired"
+    assert await desk.told(subscription.reference) == ["activated", "renewed", "cancelled", "ended"]
+
+
 async def test_cancelling_cancels_the_open_qrs_and_their_money_goes_to_a_person(desk: Any) -> None:
     subscription = await desk.subscribe()
     open_payments = [

@@ -226,6 +226,8 @@ async def test_subscriptions_are_listed_and_filtered(client: httpx.AsyncClient, 
     assert await users("?user_id=b") == ["b"]
     first = (await client.get("/v1/subscriptions?limit=1")).json()
     assert await users(f"?starting_after={first['next_cursor']}") == ["b", "a"]
+    second = (await client.get(f"/v1/subscriptions?limit=1&starting_after={first['next_cursor']}")).json()
+    assert await users(f"?ending_before={second['next_cursor']}") == ["c"]
     refused = await client.get("/v1/subscriptions?status=paid")
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "?status")
 
