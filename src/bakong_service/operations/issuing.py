@@ -18,6 +18,7 @@ from bakong_service.operations.business import Business
 from bakong_service.operations.transition import carry_out
 from bakong_service.storage import audit, history, outbox, payments, subscriptions
 
+KHQR_INVALID = "khqr_invalid"
 _PUBLIC_FIELDS = {"amount": "/amount", "currency": "/currency"}
 
 
@@ -156,8 +157,8 @@ def _khqr(business: Business, amount: Money, bill_number: str, now: datetime) ->
             khqr = KHQR.individual(acquiring_bank=shop.acquiring_bank, **fields)
     except InvalidKHQR as error:
         fault = Fault(_PUBLIC_FIELDS.get(error.field or "", ""), f"khqr_{error.code.value}", str(error))
-        raise Invalid("khqr_invalid", f"no KHQR can be made of this payment: {error}", (fault,)) from error
+        raise Invalid(KHQR_INVALID, f"no KHQR can be made of this payment: {error}", (fault,)) from error
     # Our own verifier reads what will be shown, before anybody can pay it.
     if problems := verify(khqr.payload, now=now).problems:
-        raise Invalid("khqr_invalid", f"the KHQR doesn't pass verification: {problems[0]}")
+        raise Invalid(KHQR_INVALID, f"the KHQR doesn't pass verification: {problems[0]}")
     return khqr

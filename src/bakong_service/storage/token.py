@@ -17,7 +17,7 @@ _PLACE = "provider_token.token_enc.1"
 
 @frozen(kw_only=True)
 class StoredToken:
-    """The token in use. `fence` rises with each attempt to renew it."""
+    """The token in use. `fence` rises when somebody sets about renewing it, and when it is renewed."""
 
     text: str = field(repr=False)
     expires_at: datetime | None
@@ -76,10 +76,12 @@ def lease(connection: Connection, stored: StoredToken, *, lasting: timedelta, no
 def store(
     connection: Connection, vault: Vault, *, text: str, expires_at: datetime | None, fence: int, now: datetime
 ) -> bool:
-    """Keep a renewed token; False where the lease was lost to somebody, whose token it is then."""
+    """Keep a renewed token; False where the lease was lost to somebody, whose token it is then.
+
+    The fence rises once more: who read the old token while it was being renewed can't lease it again.
+    """
+    renewed = {"token_enc": vault.seal(text, _PLACE), "expires_at": expires_at, "renewed_at": now}
     stored = connection.execute(
-        update(provider_token)
-        .where(provider_token.c.fence == fence)
-        .values(token_enc=vault.seal(text, _PLACE), expires_at=expires_at, renewed_at=now, lease_until=0)
+        update(provider_token).where(provider_token.c.fence == fence).values(**renewed, lease_until=0, fence=fence + 1)
     )
     return stored.rowcount == 1

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any
 
 from attrs import asdict, frozen
@@ -13,11 +14,12 @@ from starlette.responses import Response
 from bakong_khqr import images
 from bakong_khqr.errors import InvalidKHQR
 from bakong_khqr.money import Currency, write_amount
-from bakong_service.domain.errors import Fault, NotFound
+from bakong_service.domain.errors import Fault, Invalid, NotFound
 from bakong_service.domain.money import Money
 from bakong_service.domain.payment import NewPayment, Payment, PaymentStatus
 from bakong_service.operations import payments as operations
 from bakong_service.operations import presenting
+from bakong_service.operations.issuing import KHQR_INVALID
 from bakong_service.storage import payments
 from bakong_service.web import answers, bodies, paging
 from bakong_service.web.auth import caller
@@ -96,7 +98,17 @@ async def create(request: Request) -> Response:
         payment = operations.create(connection, service.business, asked, actor=actor, now=now)
         return Answer(201, shown(service, payment))
 
-    return await idempotent(request, operation, required=True)
+    try:
+        return await idempotent(request, operation, required=True)
+    except Invalid as error:
+        if error.code == KHQR_INVALID:
+            await service.executor.run(partial(_on_record, service, error, actor, now))
+        raise
+
+
+def _on_record(service: Service, refused: Invalid, actor: str, now: datetime, connection: Connection) -> None:
+    """The transaction that would have made the payment is rolled back: that it failed is written in another."""
+    operations.record_refusal(connection, service.business, refused, actor=actor, now=now)
 
 
 @frozen(kw_only=True)

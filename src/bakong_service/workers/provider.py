@@ -63,6 +63,11 @@ class Provider:
         self._paused_until: datetime | None = None
         self._in_flight = LISTS_IN_FLIGHT
 
+    async def begin(self) -> None:
+        """Take over the limit of the settings, once, when the process starts."""
+        limit, now = self._daily_limit, self._clock.now()
+        await self._executor.run(lambda c: budget.set_limit(c, limit=limit, now=now))
+
     async def prepare(self, now: datetime) -> None:
         """Look up what other replicas learnt and what is left of the day, and keep the token fresh."""
         limit = self._daily_limit

@@ -37,9 +37,8 @@ class Settlement:
 
     async def step(self, now: datetime) -> datetime | None:
         """Look at all that is due, several calls at a time; when to come again."""
-        if not self._begun and self._executor.dialect == "sqlite":
-            await self._executor.run(claims.release_all)
-        self._begun = True
+        if not self._begun:
+            await self._begin()
         due = await self._executor.read(claims.next_due)
         if due is None or due > now:
             return min(due or now + _LOOK_AGAIN, now + _LOOK_AGAIN)
@@ -48,6 +47,12 @@ class Settlement:
             for _ in range(self.provider.lanes):
                 lanes.create_task(self._lane(now + _ROUND))
         return now + _BREATH
+
+    async def _begin(self) -> None:
+        await self.provider.begin()
+        if self._executor.dialect == "sqlite":
+            await self._executor.run(claims.release_all)
+        self._begun = True
 
     async def _lane(self, until: datetime) -> None:
         while (now := self._clock.now()) < until:

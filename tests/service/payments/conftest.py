@@ -17,7 +17,6 @@ from bakong_service.domain.policy import Shop
 from bakong_service.domain.watching import Mode
 from bakong_service.operations import payments, plans, reviews, settling
 from bakong_service.operations.business import Business
-from bakong_service.operations.verification import verify
 from bakong_service.storage import history, outbox, receipts, schema
 from bakong_service.storage import payments as rows
 from bakong_service.storage import reviews as queue
@@ -26,6 +25,7 @@ from bakong_service.storage.history import Change
 from bakong_service.storage.invariants import Violation
 from bakong_service.storage.receipts import Receipt
 from bakong_service.storage.reviews import ReviewItem
+from bakong_service.storage.verification import verify
 from bakong_service.vault import Vault
 
 ACCOUNT = "sokha@aclb"
@@ -142,7 +142,9 @@ class Till:
         return [event.type for event in await self.events(payment)]
 
     async def violations(self) -> list[Violation]:
-        return await self.executor.read(lambda c: verify(c, self.business, now=self.now))
+        return await self.executor.read(
+            lambda c: verify(c, self.business.vault, subscription_grace=self.business.subscriptions.grace, now=self.now)
+        )
 
 
 @pytest.fixture

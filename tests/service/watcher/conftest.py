@@ -14,10 +14,10 @@ from bakong_service.domain.payment import NewPayment, Payment
 from bakong_service.domain.policy import Shop
 from bakong_service.operations import payments, plans
 from bakong_service.operations.business import Business
-from bakong_service.operations.verification import verify
 from bakong_service.storage import payments as rows
 from bakong_service.storage import reviews
 from bakong_service.storage.executor import Executor, Operation
+from bakong_service.storage.verification import verify
 from bakong_service.vault import Vault
 from bakong_service.workers.settlement import Settlement
 from bakong_service.workers.watching import watcher
@@ -108,7 +108,9 @@ class Scene:
         return [item.kind for item in await self.run(lambda c: reviews.of_payment(c, payment.id, only_open=True))]
 
     async def violations(self) -> list[Any]:
-        return await self.run(lambda c: verify(c, self.business, now=self.now))
+        return await self.run(
+            lambda c: verify(c, self.business.vault, subscription_grace=self.business.subscriptions.grace, now=self.now)
+        )
 
     def calls(self, endpoint: str = "") -> int:
         """How many calls Bakong was sent since the last time this was asked."""

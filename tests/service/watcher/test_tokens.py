@@ -121,3 +121,14 @@ async def test_who_lost_the_right_to_renew_stores_nothing(scene: Any) -> None:
     assert await scene.run(lambda c: storage.lease(c, stored, lasting=timedelta(minutes=1), now=now)) is None
     assert not await scene.run(lambda c: storage.store(c, vault, text="new", expires_at=None, fence=fence - 1, now=now))
     assert await scene.run(lambda c: storage.store(c, vault, text="new", expires_at=None, fence=fence, now=now))
+
+
+async def test_who_read_a_token_while_it_was_renewed_renews_nothing(scene: Any) -> None:
+    vault, now = scene.business.vault, scene.now
+    stored = await scene.run(lambda c: storage.adopt(c, vault, setting="t", expires_at=None, now=now))
+    fence = await scene.run(lambda c: storage.lease(c, stored, lasting=timedelta(minutes=1), now=now))
+    meanwhile = await scene.run(lambda c: storage.current(c, vault, setting="t"))
+    assert await scene.run(lambda c: storage.store(c, vault, text="new", expires_at=None, fence=fence, now=now))
+    assert await scene.run(lambda c: storage.lease(c, meanwhile, lasting=timedelta(minutes=1), now=now)) is None
+    late = await scene.run(lambda c: storage.adopt(c, vault, setting="t", expires_at=None, now=now))
+    assert late.text == "new"
