@@ -18,6 +18,7 @@ from bakong_khqr.api.connection import (
     TOO_LONG,
     checked_base_url,
     checked_proxy,
+    checked_timeout,
     headers,
     token_missing,
     too_slow,
@@ -25,6 +26,7 @@ from bakong_khqr.api.connection import (
     unreadable_answer,
 )
 from bakong_khqr.api.renewal import TokenInUse
+from bakong_khqr.api.token import checked_token
 from bakong_khqr.budget import AsyncRequestBudget, RequestBudget
 from bakong_khqr.errors import BakongError, InvalidRequest, Unauthorized
 from bakong_khqr.retry import RetryPolicy
@@ -54,15 +56,19 @@ class AsyncSender:
     ) -> None:
         if http_client is not None and proxy is not None:
             raise InvalidRequest("proxy: set it on the http_client you give; it is for the connections made here")
-        self.in_use = TokenInUse(Token(token) if isinstance(token, str) else token)
+        if not isinstance(http_client, httpx.AsyncClient | None):
+            raise TypeError(f"http_client: must be an httpx.AsyncClient, not {type(http_client).__name__}")
+        if not isinstance(retry, RetryPolicy):
+            raise TypeError(f"retry: must be a RetryPolicy, not {type(retry).__name__}")
+        self.in_use = TokenInUse(checked_token(token))
         self._renewing = asyncio.Lock()
         self._renewal = renewal
         self._base_url = checked_base_url(base_url)
         try:
-            httpx.URL(self._base_url)
-        except httpx.InvalidURL as error:
+            _ = httpx.URL(self._base_url).host
+        except (httpx.InvalidURL, UnicodeError) as error:
             raise InvalidRequest("base_url: its host can't be a name on the network; it isn't shown") from error
-        self._timeout_seconds = timeout_seconds
+        self._timeout_seconds = checked_timeout(timeout_seconds)
         self._retry = retry
         self._owns_http = http_client is None
         self._http = httpx.AsyncClient(proxy=checked_proxy(proxy)) if http_client is None else http_client
@@ -106,10 +112,10 @@ class AsyncSender:
     async def _exchange(self, call: Call[Any], token: Token | None) -> Response:
         """Send a call once, under the budget, and read the answer to its end or its cap."""
         if self._budget is not None:
-            spent = self._budget.spend(call.cost if token else 0, purpose=call.purpose)
-            turn_in_seconds = await spent if inspect.isawaitable(spent) else spent
-            if turn_in_seconds:
+            turn_in_seconds = await _spent(self._budget, call.cost if token else 0, call.purpose)
+            while turn_in_seconds:  # asked again after the sleep, which may have taken longer than it should
                 await self._sleep(turn_in_seconds)
+                turn_in_seconds = await _spent(self._budget, 0, call.purpose)
         if token is not None and (warning := self.in_use.warning(self._clock())) is not None:
             log.warning("%s", warning)
         began = time.monotonic()
@@ -164,3 +170,8 @@ class AsyncSender:
         if self._on_token is not None and (stored := self._on_token(token)) is not None:
             await stored
         return token
+
+
+async def _spent(budget: RequestBudget | AsyncRequestBudget, calls: int, purpose: str) -> float | None:
+    spent = budget.spend(calls, purpose=purpose)
+    return await spent if inspect.isawaitable(spent) else spent

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import Protocol
 
 from bakong_khqr.api.envelope import PHNOM_PENH, next_day_in_phnom_penh
@@ -21,8 +22,9 @@ class RequestBudget(Protocol):
     def spend(self, calls: int, *, purpose: str) -> float | None:
         """Take `calls` for the endpoint `purpose` (`"check_transaction_by_md5"`).
 
-        Refuse by raising `QuotaExceeded` with `retry_at`; defer by returning the seconds that the client is to wait
-        before it sends. None or 0 is "now". `calls` is 0 for an endpoint that sends no token.
+        Refuse by raising `QuotaExceeded` with `retry_at`. None or 0 lets the call be sent now. Defer it by returning
+        seconds: the client waits them out and then asks again with 0 `calls`, since these are taken, until it may send.
+        `calls` is also 0 for an endpoint that sends no token.
         """
 
 
@@ -36,6 +38,9 @@ class AsyncRequestBudget(Protocol):
 class DailyBudget:
     """A budget in memory: `limit` calls in a day of Phnom Penh, at most `calls_per_second`; None doesn't limit.
 
+    The day counts calls that bring a token, the second all of them, by the times when they are really sent: calls that
+    were held up together still leave one by one.
+
     Safe to share between threads, tasks and clients of one process. A restart forgets what was spent.
     """
 
@@ -46,32 +51,46 @@ class DailyBudget:
         calls_per_second: float | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        if isinstance(limit, bool) or not isinstance(limit, int | None):
+            raise TypeError(f"limit: must be a whole number of calls, not {type(limit).__name__}")
         if limit is not None and limit < 0:
             raise InvalidRequest(f"limit: must be 0 or more calls a day, not {limit}")
         if calls_per_second is not None and not calls_per_second > 0:
             raise InvalidRequest(f"calls_per_second: must be more than 0, not {calls_per_second}")
         self.limit = limit
-        self._seconds_per_call = 1 / calls_per_second if calls_per_second else 0.0
+        # Whole microseconds, as clocks have, and rounded up, so that no rounding lets a call through early.
+        self._interval = timedelta(microseconds=ceil(1_000_000 / calls_per_second) if calls_per_second else 0)
         self._clock = clock
         self._lock = threading.Lock()
         self._day = clock().astimezone(PHNOM_PENH).date()
         self._used = 0
-        self._next_slot = float("-inf")
+        self._next_slot = self._next_sending = datetime.min.replace(tzinfo=UTC)
+        self._asked_at = self._next_slot
 
     def spend(self, calls: int, *, purpose: str) -> float:  # noqa: ARG002 - the protocol's; here all calls are alike
-        """Take `calls`, or raise `QuotaExceeded` and take none; returns the seconds to wait for this call's turn."""
+        """Take `calls`, or raise `QuotaExceeded` and take none; returns the seconds to wait, and then to ask again."""
         with self._lock:
             now = self._clock()
             self._roll_over(now)
+            if now < self._asked_at:  # the clock was set back: what was planned by it would now be an age away
+                self._next_slot = self._next_sending = now
+            self._asked_at = now
             if self.limit is not None and self._used + calls > self.limit:
                 raise QuotaExceeded(
                     f"our own budget of {self.limit} calls a day is spent", retry_at=next_day_in_phnom_penh(now)
                 )
             self._used += calls
-            # Each call reserves the next free moment, so that a crowd is spread out and nobody has to ask again.
-            slot = max(now.timestamp(), self._next_slot)
-            self._next_slot = slot + calls * self._seconds_per_call
-            return slot - now.timestamp() if calls else 0.0
+            turn = now
+            if calls:
+                # Each call reserves the next free moment, so that a crowd is spread out and few have to ask twice.
+                turn = max(now, self._next_slot)
+                self._next_slot = turn + calls * self._interval
+            if turn == now:
+                # Whoever comes when it is its turn, or later, still keeps its distance to the last one that left.
+                turn = max(now, self._next_sending)
+            if turn == now:
+                self._next_sending = now + self._interval
+            return (turn - now).total_seconds()
 
     @property
     def used(self) -> int:

@@ -81,7 +81,7 @@ class BakongClient:
             renewal=self._renewal,
             base_url=base_url,
             timeout_seconds=timeout_seconds,
-            retry=retry or RetryPolicy(),
+            retry=RetryPolicy() if retry is None else retry,
             http_client=http_client,
             proxy=proxy,
             budget=budget,
@@ -211,7 +211,7 @@ class BakongClient:
         watch = PaymentWatch(
             checked_khqr(khqr),
             started_at=self._clock(),
-            schedule=schedule or (GROWING if self._budget is None else SPARING),
+            schedule=(GROWING if self._budget is None else SPARING) if schedule is None else schedule,
             grace=grace,
         )
         while True:

@@ -187,13 +187,13 @@ def _judge_timestamps(reading: Reading) -> None:
     if created is not None:
         reading.created_ms = read_milliseconds(created)
         if reading.created_ms is None:
-            problems.append(length_fault("created_at", repr(created), offset=reading.offset("99", "00")))
+            problems.append(length_fault("created_at", created, offset=reading.offset("99", "00")))
     if not expires:
         problems.append(missing_fault(offset=reading.offset("99")))
         return
     reading.expires_ms = read_milliseconds(expires)
     if reading.expires_ms is None:
-        problems.append(length_fault("expires_at", repr(expires), offset=reading.offset("99", "01")))
+        problems.append(length_fault("expires_at", expires, offset=reading.offset("99", "01")))
     elif reading.created_ms is not None and reading.expires_ms < reading.created_ms:
         problems.append(past_fault(reading.created_ms, reading.expires_ms, offset=reading.offset("99", "01")))
 

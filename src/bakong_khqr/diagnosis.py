@@ -169,7 +169,7 @@ def _inspected(text: str, base: int, path: Path, problems: tuple[InvalidKHQR, ..
         )
         offset = end
     if stop < len(text):
-        mine = _problems_between(problems, offset, base + len(text) + 1, ())
+        mine = _problems_between(problems, offset, base + len(text), ())
         found.append(InspectedObject("??", "Unreadable", text[stop:], offset, "", (), mine))
     return tuple(found)
 

@@ -5,13 +5,15 @@ The official numbers come first fault first: 15, the account, 52, 53, UnionPay b
 """
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 from time import time_ns
+from types import NoneType
 from typing import Any
 
 from bakong_khqr.account import ACCOUNTS, Kind
 from bakong_khqr.additional_data import ADDITIONAL_DATA, LANGUAGE, language_fault
-from bakong_khqr.emv.characters import character_fault, refused_character
+from bakong_khqr.emv.characters import character_fault, exact, refused_character
 from bakong_khqr.emv.crc import crc16
 from bakong_khqr.errors import InvalidKHQR
 from bakong_khqr.fields import (
@@ -33,12 +35,17 @@ from bakong_khqr.timestamp import (
     write_timestamps,
 )
 
+# What fields usually are. A text of any other class is made plain: f-strings would ask it for its `__format__`.
+_EXACT = frozenset({str, NoneType, Currency, Decimal, int, timedelta, datetime})
+
 
 def encode(kind: Kind, given: Mapping[str, Any]) -> Fields:
     """Return the payload of a KHQR and its fields as they were written.
 
     `given` has every parameter of `KHQR.individual` or `KHQR.merchant` by name. Raises what they raise.
     """
+    if not _EXACT.issuperset(map(type, given.values())):
+        given = {name: exact(value) for name, value in given.items()}
     union_pay = UNION_PAY.write(given["upi_account_information"])
     account = ACCOUNTS[kind].write(given)
     category = MERCHANT_CATEGORY_CODE.write(given["merchant_category_code"])
@@ -96,6 +103,9 @@ def encode(kind: Kind, given: Mapping[str, Any]) -> Fields:
 def _language(given: Mapping[str, Any]) -> str:
     preference = given["language_preference"]
     name, city = given["merchant_name_alternate_language"], given["merchant_city_alternate_language"]
+    for field, value in (("language_preference", preference), ("merchant_city_alternate_language", city)):
+        if not isinstance(value, str | None):
+            raise TypeError(f"{field} must be a str, not {type(value).__name__}")
     if (fault := language_fault(preference, name, city)) is not None:
         raise fault
     return LANGUAGE.write(given)

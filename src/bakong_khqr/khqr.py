@@ -267,16 +267,19 @@ class KHQR:
         border: int = 4,
         error_correction: "ErrorCorrection" = "M",
         icon: "Artwork | None" = None,
+        icon_size: float = 0.18,
     ) -> bytes:
         """Return the QR symbol as PNG, and write it to `path` when one is given.
 
         `scale` is the pixels of a module's side, `border` the quiet zone in modules, `icon` the path or bytes of a
-        PNG for the centre. Raises `ValueError` and `TypeError` that name the argument, `OSError` for a file that
-        can't be read or written.
+        PNG for the centre, `icon_size` its side as a share of the symbol's width, at most 0.20. Raises `ValueError`
+        and `TypeError` that name the argument, `OSError` for a file that can't be read or written.
         """
         from bakong_khqr import images
 
-        png = images.png(self.payload, scale=scale, border=border, error_correction=error_correction, icon=icon)
+        png = images.png(
+            self.payload, scale=scale, border=border, error_correction=error_correction, icon=icon, icon_size=icon_size
+        )
         _save(path, png)
         return png
 
@@ -288,11 +291,14 @@ class KHQR:
         border: int = 4,
         error_correction: "ErrorCorrection" = "M",
         icon: "Artwork | None" = None,
+        icon_size: float = 0.18,
     ) -> str:
         """Return the QR symbol as an SVG document, and write it to `path` when given. Options as for `to_png`."""
         from bakong_khqr import images
 
-        svg = images.svg(self.payload, scale=scale, border=border, error_correction=error_correction, icon=icon)
+        svg = images.svg(
+            self.payload, scale=scale, border=border, error_correction=error_correction, icon=icon, icon_size=icon_size
+        )
         _save(path, svg.encode())
         return svg
 
@@ -310,13 +316,15 @@ class KHQR:
         border: int = 4,
         error_correction: "ErrorCorrection" = "M",
         icon: "Artwork | None" = None,
+        icon_size: float = 0.18,
     ) -> str:
         """Return the QR symbol as a `data:` URI for an `<img>`. Options as for `to_png`."""
         from bakong_khqr import images
 
         _check_format(format)
         draw = self.to_png if format == "png" else self.to_svg
-        return images.data_uri(draw(scale=scale, border=border, error_correction=error_correction, icon=icon))
+        picture = draw(scale=scale, border=border, error_correction=error_correction, icon=icon, icon_size=icon_size)
+        return images.data_uri(picture)
 
     @overload
     def to_card(

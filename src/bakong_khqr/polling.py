@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from math import inf
 
 from attrs import field, frozen
 
@@ -39,12 +40,12 @@ MOST_UNREADABLE = 3
 
 
 def _check_ages(_: object, __: object, ages: tuple[float, ...]) -> None:
-    if any(age < 0 for age in ages) or list(ages) != sorted(ages):
+    if not all(0 <= age < inf for age in ages) or list(ages) != sorted(ages):
         raise InvalidRequest(f"at_seconds: must be ages of 0 or more in rising order, not {ages}")
 
 
 def _check_interval(_: object, __: object, seconds: float | None) -> None:
-    if seconds is not None and seconds <= 0:
+    if seconds is not None and not 0 < seconds < inf:
         raise InvalidRequest(f"then_every_seconds: must be more than 0, or None, not {seconds}")
 
 
@@ -87,6 +88,8 @@ class PaymentWatch:
             raise StaticQRNotSupported(
                 "khqr: is static, which Bakong can't follow by its MD5; make a dynamic one, with amount and expiry"
             )
+        if not isinstance(schedule, PollingSchedule):
+            raise TypeError(f"schedule: must be a PollingSchedule, not {type(schedule).__name__}")
         self.khqr = khqr
         self.closes_at = (khqr.expires_at or started_at + LIFE_WITHOUT_EXPIRY) + grace
         self._grace = grace

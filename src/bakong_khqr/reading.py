@@ -10,7 +10,7 @@ from attrs import define, field
 
 from bakong_khqr.account import INDIVIDUAL, MERCHANT
 from bakong_khqr.additional_data import ADDITIONAL_DATA, LANGUAGE
-from bakong_khqr.emv.characters import character_fault, refused_character
+from bakong_khqr.emv.characters import character_fault, exact, refused_character
 from bakong_khqr.emv.crc import crc16
 from bakong_khqr.emv.tags import Path
 from bakong_khqr.emv.tlv import check_text, level_faults, may_nest, split
@@ -86,6 +86,7 @@ def read(payload: str) -> Reading:
 
     Raises `TypeError` for anything but text, and nothing else.
     """
+    payload = exact(payload)
     reading = Reading(payload)
     problems = reading.problems
     try:

@@ -19,6 +19,7 @@ from bakong_khqr.api.connection import (
     TOO_LONG,
     checked_base_url,
     checked_proxy,
+    checked_timeout,
     headers,
     token_missing,
     too_slow,
@@ -26,6 +27,7 @@ from bakong_khqr.api.connection import (
     unreadable_answer,
 )
 from bakong_khqr.api.renewal import TokenInUse
+from bakong_khqr.api.token import checked_token
 from bakong_khqr.budget import RequestBudget
 from bakong_khqr.errors import BakongError, InvalidRequest, Unauthorized
 from bakong_khqr.retry import RetryPolicy
@@ -55,15 +57,19 @@ class Sender:
     ) -> None:
         if http_client is not None and proxy is not None:
             raise InvalidRequest("proxy: set it on the http_client you give; it is for the connections made here")
-        self.in_use = TokenInUse(Token(token) if isinstance(token, str) else token)
+        if not isinstance(http_client, httpx.Client | None):
+            raise TypeError(f"http_client: must be an httpx.Client, not {type(http_client).__name__}")
+        if not isinstance(retry, RetryPolicy):
+            raise TypeError(f"retry: must be a RetryPolicy, not {type(retry).__name__}")
+        self.in_use = TokenInUse(checked_token(token))
         self._renewing = threading.Lock()
         self._renewal = renewal
         self._base_url = checked_base_url(base_url)
         try:
-            httpx.URL(self._base_url)
-        except httpx.InvalidURL as error:
+            _ = httpx.URL(self._base_url).host
+        except (httpx.InvalidURL, UnicodeError) as error:
             raise InvalidRequest("base_url: its host can't be a name on the network; it isn't shown") from error
-        self._timeout_seconds = timeout_seconds
+        self._timeout_seconds = checked_timeout(timeout_seconds)
         self._retry = retry
         self._owns_http = http_client is None
         self._http = httpx.Client(proxy=checked_proxy(proxy)) if http_client is None else http_client
@@ -108,8 +114,9 @@ class Sender:
         """Send a call once, under the budget, and read the answer to its end or its cap."""
         if self._budget is not None:
             turn_in_seconds = self._budget.spend(call.cost if token else 0, purpose=call.purpose)
-            if turn_in_seconds:
+            while turn_in_seconds:  # asked again after the sleep, which may have taken longer than it should
                 self._sleep(turn_in_seconds)
+                turn_in_seconds = self._budget.spend(0, purpose=call.purpose)
         if token is not None and (warning := self.in_use.warning(self._clock())) is not None:
             log.warning("%s", warning)
         began = time.monotonic()

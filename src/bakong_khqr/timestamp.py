@@ -60,20 +60,21 @@ def write_timestamps(created_ms: int, expires_ms: int) -> str:
     """
     for name, moment in (("created_at", created_ms), ("expires_at", expires_ms)):
         if not _LEAST <= moment <= _MOST:
-            raise length_fault(name, f"{moment}" if abs(moment) < 10**30 else "too many digits")
+            raise length_fault(name, moment if abs(moment) < 10**30 else None)
     if expires_ms < created_ms:
         raise past_fault(created_ms, expires_ms)
     return f"99340013{created_ms}0113{expires_ms}"
 
 
-def length_fault(name: str, shown: str, *, offset: int | None = None) -> InvalidKHQR:
-    """Return the error of code 49: not 13 digits."""
+def length_fault(name: str, value: int | str | None, *, offset: int | None = None) -> InvalidKHQR:
+    """Return the error of code 49: not 13 digits. `None` is a number too large to be shown."""
+    shown = "this number" if value is None else repr(value)
     return InvalidKHQR(
         ErrorCode.EXPIRATION_TIMESTAMP_LENGTH_INVALID,
         f"{name} {shown} is not 13 digits: milliseconds since 1970, not seconds",
         field=name,
         offset=offset,
-        length=len(shown),
+        length=None if value is None else len(str(value)),
         limit=13,
     )
 

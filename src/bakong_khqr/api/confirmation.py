@@ -50,7 +50,13 @@ def confirm(khqr: KHQR, transaction: Transaction, *, grace: timedelta = timedelt
     Accounts must be equal to the letter. Amounts are equal by value (`2.5` is `2.50`); a code without an amount takes
     any. The payer's time must lie between the code's creation and expiration, each widened by `grace` for clocks that
     differ and a payer who was under way; a time that either side doesn't state isn't compared.
+
+    Raises `TypeError` for anything but a `KHQR` and a `Transaction`.
     """
+    if not isinstance(khqr, KHQR):
+        raise TypeError(f"khqr: must be a KHQR, not {type(khqr).__name__}; KHQR.decode reads a payload")
+    if not isinstance(transaction, Transaction):
+        raise TypeError(f"transaction: must be a Transaction, not {type(transaction).__name__}")
     return Confirmation(transaction=transaction, differences=tuple(_differences(khqr, transaction, grace)))
 
 

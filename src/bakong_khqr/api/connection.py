@@ -32,6 +32,7 @@ def checked_base_url(base_url: str) -> str:
     try:
         parts = urlsplit(base_url.strip())
         well_formed = parts.scheme in {"https", "http"} and bool(parts.hostname) and (parts.port or 1) > 0
+        (parts.hostname or "").encode("idna")  # a label that is empty or too long would only fail at the look-up
     except ValueError:
         parts, well_formed = urlsplit(""), False
     if not well_formed or parts.username or parts.password or parts.query or parts.fragment or " " in parts.netloc:
@@ -48,6 +49,15 @@ def checked_proxy(proxy: str | None) -> str | None:
     if proxy is not None and not re.match(r"(https?|socks5h?)://[^\s/]+/?\Z", proxy):
         raise InvalidRequest("proxy: must be like http://host:port, or with https, socks5 or socks5h; it isn't shown")
     return proxy
+
+
+def checked_timeout(timeout_seconds: float) -> float:
+    """A timeout of more than 0 seconds. There is no "for ever": a call that never ends is no answer."""
+    if isinstance(timeout_seconds, bool) or not isinstance(timeout_seconds, int | float):
+        raise TypeError(f"timeout_seconds: must be a number of seconds, not {type(timeout_seconds).__name__}")
+    if not 0 < timeout_seconds < float("inf"):
+        raise InvalidRequest(f"timeout_seconds: must be more than 0 and finite, not {timeout_seconds}")
+    return timeout_seconds
 
 
 def headers(token: Token | None) -> dict[str, str]:

@@ -86,6 +86,13 @@ class Token:
         raise TypeError("a Token can't be pickled or copied: it would be written out in the clear")
 
 
+def checked_token(token: Token | str | None) -> Token | None:
+    """A client's token, from its text or as it is. Raises `TypeError` for another type, without showing the value."""
+    if token is None or isinstance(token, Token):
+        return token
+    return Token(token)
+
+
 def warning_due(token: Token, now: datetime, *, last_warned: int | None) -> int | None:
     """Which of the days 14, 7, 3 and 1 the owner is to be told of now; None when there is nothing new to tell.
 

@@ -16,7 +16,7 @@ from cyclopts import Parameter
 
 from bakong_khqr import errors
 from bakong_khqr.api import Token, Transaction
-from bakong_khqr.api.connection import options_from_env
+from bakong_khqr.api.connection import checked_timeout, options_from_env
 from bakong_khqr.client import BakongClient
 from bakong_khqr.errors import BakongError, InvalidKHQR, InvalidRequest
 from bakong_khqr.money import format_amount
@@ -37,15 +37,20 @@ class Asking:
 
     def token(self) -> Token | None:
         """The token of the file or the environment; None where neither is set."""
-        text = self.token_file.read_text(encoding="utf-8") if self.token_file else os.environ.get("BAKONG_TOKEN")
-        return Token(text) if text else None
+        if self.token_file is None:
+            text = os.environ.get("BAKONG_TOKEN")
+            return Token(text) if text else None
+        try:
+            return Token(self.token_file.read_text(encoding="utf-8-sig"))
+        except UnicodeDecodeError:  # its message would show what is in the file
+            raise InvalidRequest(f"token_file: {self.token_file} isn't text in UTF-8") from None
 
     def options(self) -> dict[str, Any]:
         """A client's options. Raises `OSError` for a file that can't be read, `InvalidRequest` for a bad value."""
         options: dict[str, Any] = options_from_env(os.environ) | {"token": self.token()}
         if self.base_url is not None:
             options["base_url"] = self.base_url
-        return options | {"timeout_seconds": self.timeout_seconds}
+        return options | {"timeout_seconds": checked_timeout(self.timeout_seconds)}
 
     def client(self) -> BakongClient:
         """A client by these options and the environment."""

@@ -35,9 +35,9 @@ def doctor(
     tongue = spoken(language)
     failures = 0
     try:
-        token = asking.token()
-        with httpx.Client(timeout=asking.timeout_seconds) as http:
-            for finding in examine(token, base_url=asking.options()["base_url"], md5=md5, http_client=http):
+        options = asking.options()
+        with httpx.Client(timeout=options["timeout_seconds"]) as http:
+            for finding in examine(options["token"], base_url=options["base_url"], md5=md5, http_client=http):
                 failures += finding.verdict is Verdict.FAILURE
                 found, advice = finding.found(tongue), finding.advice(tongue)
                 if json:

@@ -6,10 +6,22 @@ look.
 """
 
 import re
+from typing import TypeVar
 
 from bakong_khqr.errors import ErrorCode, InvalidKHQR
 
+T = TypeVar("T")
+
 _REFUSED = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\U00010000-\U0010ffff]")
+
+
+def exact(value: T) -> T:
+    """Return a text as a plain `str`, and anything else as it is.
+
+    A member of a `(str, Enum)` class is its text to `len` and its name to an f-string: written as it is given, a field
+    would have the length of the one and the letters of the other.
+    """
+    return str.__str__(value) if isinstance(value, str) else value  # type: ignore[return-value]  # a str is one of T
 
 
 def refused_character(text: str) -> int | None:

@@ -12,8 +12,11 @@ from bakong_khqr.emv.characters import character_fault, refused_character
 def crc16(text: str) -> str:
     """Return the checksum of `text`, a payload up to and including `6304`, as four upper-case hexadecimal digits.
 
-    Raises `InvalidKHQR` where `text` holds a lone surrogate, which has no bytes in UTF-8.
+    Raises `InvalidKHQR` where `text` holds a lone surrogate, which has no bytes in UTF-8; `TypeError` for anything but
+    text.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"the checksum is of a str, not of {type(text).__name__}")
     try:
         return f"{crc_hqx(text.encode(), 0xFFFF):04X}"
     except UnicodeEncodeError:

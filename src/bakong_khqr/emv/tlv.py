@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from attrs import field, frozen
 
-from bakong_khqr.emv.characters import character_fault, refused_character
+from bakong_khqr.emv.characters import character_fault, exact, refused_character
 from bakong_khqr.emv.tags import NESTS_ALWAYS, NESTS_IN_ADDITIONAL_DATA, NESTS_WHERE_IT_CAN, Path
 from bakong_khqr.errors import ErrorCode, InvalidKHQR
 
@@ -25,6 +25,12 @@ _NUMBERS = {digits: number for number, digits in enumerate(TWO_DIGITS)}
 DataObjectDict: TypeAlias = "dict[str, str | DataObjectDict]"
 
 
+def _text(value: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a data object's ID and value are str, not {type(value).__name__}")
+    return exact(value)
+
+
 @frozen
 class DataObject:
     """One (ID, length, value) triple of a payload.
@@ -34,15 +40,15 @@ class DataObject:
     part in comparisons.
     """
 
-    id: str
-    value: str
+    id: str = field(converter=_text)
+    value: str = field(converter=_text)
     data_objects: "tuple[DataObject, ...]" = ()
     offset: int = field(default=0, eq=False, kw_only=True)
 
     @classmethod
     def template(cls, id: str, data_objects: Iterable["DataObject"]) -> "DataObject":  # noqa: A002 - the standard's word
         """Return a data object that holds others. Their offsets are as before: `parse` the built text for new ones."""
-        inner = tuple(data_objects)
+        inner = _checked(data_objects)
         return cls(id, _written(inner, (id,)), inner)
 
 
@@ -78,9 +84,10 @@ def build(data_objects: Iterable[DataObject]) -> str:
     """Return the text of `data_objects`, in their order; `build(parse(payload)) == payload`.
 
     No CRC is added: end with `text += "6304"; text += crc16(text)`. Raises `InvalidKHQR` for an ID that isn't two
-    digits or comes twice, a value over 99 characters, a text over 512, and nesting that the standard doesn't know.
+    digits or comes twice, a value over 99 characters, a text over 512, and nesting that the standard doesn't know;
+    `TypeError` for anything but data objects.
     """
-    text = _written(tuple(data_objects), ())
+    text = _written(_checked(data_objects), ())
     if (at := refused_character(text)) is not None:
         raise character_fault(text, at, offset=at)
     check_text(text)
@@ -88,8 +95,19 @@ def build(data_objects: Iterable[DataObject]) -> str:
 
 
 def to_dict(data_objects: Iterable[DataObject]) -> DataObjectDict:
-    """Return values by ID, in order; a template is a dictionary in turn: `{"00": "01", "62": {"01": "INV-1"}}`."""
-    return {one.id: to_dict(one.data_objects) if one.data_objects else one.value for one in data_objects}
+    """Return values by ID, in order; a template is a dictionary in turn: `{"00": "01", "62": {"01": "INV-1"}}`.
+
+    Raises `TypeError` for anything but data objects.
+    """
+    return {one.id: to_dict(one.data_objects) if one.data_objects else one.value for one in _checked(data_objects)}
+
+
+def _checked(data_objects: Iterable[DataObject]) -> tuple[DataObject, ...]:
+    checked = tuple(data_objects)
+    for one in checked:
+        if not isinstance(one, DataObject):
+            raise TypeError(f"expected data objects, got {type(one).__name__}")
+    return checked
 
 
 def check_text(payload: str) -> None:

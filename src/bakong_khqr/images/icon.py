@@ -26,7 +26,9 @@ class IconBox:
 
 
 def check_icon(icon_size: float, error_correction: str) -> None:
-    """Refuse an icon that would make a symbol unreadable, with a `ValueError`."""
+    """Refuse an icon that would make a symbol unreadable, with a `ValueError`; `TypeError` for a size of no number."""
+    if not isinstance(icon_size, int | float):
+        raise TypeError(f"icon_size: expected a share of the symbol's width (float), got {type(icon_size).__name__}")
     if not 0 < icon_size <= LARGEST_ICON_SIZE:
         raise ValueError(
             f"icon_size: {icon_size!r} of the symbol's width; it may be above 0, and {LARGEST_ICON_SIZE} at most"

@@ -1,5 +1,6 @@
 """A budget of calls: counted before they are sent, by the day of Phnom Penh, shared by clients."""
 
+import asyncio
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from bakong_khqr.budget import DailyBudget, RequestBudget
 from bakong_khqr.retry import RetryPolicy
 
 MD5 = "0" * 32
+ASKED = (1, "check_transaction_by_md5")
 MIDNIGHT_IN_PHNOM_PENH = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
 
 
@@ -102,6 +104,78 @@ def test_calls_a_second_are_spread_out_and_each_waits_its_turn(client_for: Any, 
     assert [budget.spend(1, purpose="check") for _ in range(3)] == pytest.approx([0, 0.25, 0.5], abs=1e-6)
 
 
+@pytest.mark.anyio
+async def test_calls_that_were_held_up_together_leave_one_by_one(scripted: Any, clock: Any) -> None:
+    sent: list[datetime] = []
+    sleepers: list[tuple[datetime, asyncio.Event]] = []
+
+    def note(request: httpx.Request) -> httpx.Response:
+        sent.append(clock.now)
+        return scripted.NOT_FOUND
+
+    async def sleep(seconds: float) -> None:
+        woken = asyncio.Event()
+        sleepers.append((clock.now + timedelta(seconds=seconds), woken))
+        await woken.wait()
+
+    budget = DailyBudget(None, calls_per_second=50, clock=clock)
+    async with httpx.AsyncClient(transport=scripted(note).transport()) as http:
+        client = AsyncBakongClient("a-token", http_client=http, budget=budget, clock=clock, sleep=sleep)
+        calls = [asyncio.create_task(client.transaction_by_md5(MD5)) for _ in range(150)]
+        while not all(call.done() for call in calls):
+            for _ in range(20):  # let everybody run who can
+                await asyncio.sleep(0)
+            if not sleepers:
+                continue
+            clock.now = max(clock.now, min(due for due, _ in sleepers))
+            if 60 <= len(sent) < 90:
+                clock.now += timedelta(milliseconds=700)  # the whole process stands still, more than once
+            for sleeper in [one for one in sleepers if one[0] <= clock.now]:
+                sleepers.remove(sleeper)
+                sleeper[1].set()
+        busiest = max(sum(begin <= at < begin + timedelta(seconds=1) for at in sent) for begin in sent)
+    assert len(sent) == 150
+    assert busiest == 50
+    assert sent[-1] - sent[0] < timedelta(seconds=30)
+
+
+def test_a_call_that_was_deferred_asks_again_before_it_is_sent(client_for: Any, scripted: Any, clock: Any) -> None:
+    class Hesitant:
+        def __init__(self) -> None:
+            self.answers = [0.5, 0.25, 0.0, None]
+            self.asked: list[int] = []
+
+        def spend(self, calls: int, *, purpose: str) -> float | None:
+            self.asked.append(calls)
+            return self.answers.pop(0)
+
+    budget, bakong = Hesitant(), scripted(scripted.NOT_FOUND)
+    client = client_for(bakong, budget=budget)
+    client.transaction_by_md5(MD5)
+    assert (budget.asked, clock.slept, len(bakong.requests)) == ([1, 0, 0], [0.5, 0.25], 1)
+    client.transaction_by_md5(MD5)
+    assert (budget.asked[3:], len(bakong.requests)) == ([1], 2)
+
+
+def test_what_sends_no_token_keeps_its_distance_too(clock: Any) -> None:
+    budget = DailyBudget(0, calls_per_second=4, clock=clock)
+    assert [budget.spend(0, purpose="renew_token") for _ in range(2)] == [0.0, 0.25]
+
+
+def test_a_clock_that_is_set_back_holds_nobody_up(clock: Any) -> None:
+    budget = DailyBudget(None, calls_per_second=4, clock=clock)
+    for _ in range(3):
+        budget.spend(1, purpose="check")
+    clock.now -= timedelta(hours=1)
+    assert budget.spend(1, purpose="check") == 0.0
+
+
+@pytest.mark.parametrize("wrong", [{"limit": "5"}, {"limit": 1.5}, {"limit": True}, {"calls_per_second": "5"}])
+def test_a_budget_of_no_number_is_a_type_error(wrong: dict[str, Any]) -> None:
+    with pytest.raises(TypeError):
+        DailyBudget(**wrong)
+
+
 @pytest.mark.parametrize("wrong", [{"limit": -1}, {"limit": 1, "calls_per_second": 0}])
 def test_an_impossible_budget_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=list(wrong)[-1]):
@@ -115,9 +189,9 @@ async def test_the_asynchronous_client_takes_a_budget_that_is_awaited(scripted: 
     class InADatabase:
         async def spend(self, calls: int, *, purpose: str) -> float | None:
             asked.append((calls, purpose))
-            if len(asked) > 2:
+            if len(asked) > 3:
                 raise errors.QuotaExceeded("spent", retry_at=MIDNIGHT_IN_PHNOM_PENH)
-            return 1.5 if len(asked) == 2 else None
+            return 1.5 if asked == [ASKED, ASKED] else None
 
     bakong = scripted(scripted.NOT_FOUND)
     async with httpx.AsyncClient(transport=bakong.transport()) as http:
@@ -128,7 +202,7 @@ async def test_the_asynchronous_client_takes_a_budget_that_is_awaited(scripted: 
         await client.transaction_by_md5(MD5)
         with pytest.raises(errors.QuotaExceeded):
             await client.transaction_by_md5(MD5)
-    assert asked == [(1, "check_transaction_by_md5")] * 3
+    assert asked == [ASKED, ASKED, (0, "check_transaction_by_md5"), ASKED]
     assert clock.slept == [1.5]
 
 

@@ -103,6 +103,13 @@ def test_a_problem_stands_beside_its_data_object_with_whose_rule_it_breaks_and_w
     assert text.index("Country Code") < text.index("country_code 'TH'") < text.index("Merchant Name")
 
 
+def test_a_problem_is_told_once_at_its_own_data_object() -> None:
+    damaged = seal(STATIC + "99030AA")[:-4] + "0000"
+    text = str(inspect(damaged))
+    assert text.count("the CRC is 0000") == text.count("'0AA' is too short") == 1
+    assert text.index("'0AA' is too short") < text.index("CRC  ") < text.index("the CRC is 0000")
+
+
 def test_a_problem_without_a_place_is_told_too() -> None:
     text = str(inspect(seal(STATIC.replace("5802KH", ""))))
     assert "wrong: country_code (data object 58) is required [EMVCo standard, code 26]" in text

@@ -204,3 +204,13 @@ def test_every_id_of_a_payload_is_in_the_table_and_nothing_below_a_text_is() -> 
     assert emv.describe("59", "00") is None
     assert emv.describe("62", "01", "00") is None
     assert all(tag.least <= tag.most <= 99 for tag in TAGS)
+
+
+@pytest.mark.parametrize("wrong", [b"00", None, 5, [5], ["00"], [("00", "01")], [None]])
+def test_what_is_neither_text_nor_data_objects_is_a_type_error(wrong: Any) -> None:
+    for take in (emv.parse, emv.crc16, emv.build, emv.to_dict, lambda inner: DataObject.template("62", inner)):
+        with pytest.raises(TypeError):
+            take(wrong)
+    for arguments in ((wrong, "x"), ("00", wrong)):
+        with pytest.raises(TypeError, match="a data object's ID and value are str"):
+            DataObject(*arguments)

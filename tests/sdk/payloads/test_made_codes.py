@@ -4,6 +4,7 @@ import copy
 import pickle
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal, localcontext
+from enum import Enum
 from typing import Any
 
 import attrs
@@ -237,6 +238,8 @@ def test_the_first_fault_in_the_order_of_the_data_objects_is_reported_and_times_
         ({"merchant_category_code": None}, "merchant_category_code"),
         ({"bill_number": 42}, "bill_number"),
         ({"language_preference": 1, "merchant_name_alternate_language": "x"}, "language_preference"),
+        ({"language_preference": b"km"}, "language_preference"),
+        ({"merchant_city_alternate_language": 1}, "merchant_city_alternate_language"),
         ({"created_at": 1.5e12}, "created_at"),
         ({"expires_at": "2026-01-01"}, "expires_at"),
         ({"expires_at": True}, "expires_at"),
@@ -320,3 +323,30 @@ def test_a_khqr_is_a_value() -> None:
 def test_a_khqr_is_only_made_where_its_fields_are_checked() -> None:
     with pytest.raises(TypeError, match=r"KHQR\.individual"):
         KHQR(payload="x", amount=Decimal(1))
+
+
+class Shop(str, Enum):  # noqa: UP042 - a StrEnum would be its own text; this kind isn't, and is in wide use
+    """Texts whose length is that of their value and whose f-string is that of their name."""
+
+    ACCOUNT = "sokha@aclb"
+    NAME = "Sokha Coffee"
+    USD = "USD"
+    PRICE = "2.50"
+    PAYLOAD = "00020101021129140010sokha@aclb5204599953031165802KH5905Sokha6010Phnom Penh630467E6"
+
+
+def test_a_text_of_a_class_of_its_own_is_taken_for_its_text() -> None:
+    khqr = KHQR.individual(
+        bakong_account_id=Shop.ACCOUNT,
+        merchant_name=Shop.NAME,
+        currency=Shop.USD,
+        amount=Shop.PRICE,
+        created_at=NOW_MS,
+        expires_at=NOW_MS + 600_000,
+    )
+    assert khqr == KHQR.decode(khqr.payload)
+    assert (khqr.merchant_name, khqr.amount) == ("Sokha Coffee", Decimal("2.50"))
+    assert {type(khqr.payload), type(khqr.bakong_account_id), type(khqr.merchant_name)} == {str}
+    read = KHQR.decode(Shop.PAYLOAD)
+    assert type(read.payload) is str
+    assert {read, KHQR.decode(Shop.PAYLOAD.value)} == {read}

@@ -30,6 +30,11 @@ def test_options_reach_the_picture(static: KHQR) -> None:
         static.payload, scale=3, border=1, error_correction="Q"
     )
     assert static.to_svg(scale=3, border=1) == images.svg(static.payload, scale=3, border=1)
+    icon = images.png("an icon", scale=1)
+    small = images.png(static.payload, icon=icon, icon_size=0.1)
+    assert static.to_png(icon=icon, icon_size=0.1) == small != static.to_png(icon=icon)
+    assert static.to_svg(icon=icon, icon_size=0.1) == images.svg(static.payload, icon=icon, icon_size=0.1)
+    assert base64.b64decode(static.to_data_uri("png", icon=icon, icon_size=0.1).partition(",")[2]) == small
     assert static.to_terminal(border=2) == images.terminal(static.payload, border=2)
 
 
