@@ -29,6 +29,7 @@ class Assignment:
     event: Event
     endpoint: str  # we_…
     url: str
+    was_failing: bool  # the endpoint, when this was claimed
     secrets: tuple[bytes, ...] = field(repr=False)  # sealed
 
     def opened(self, vault: Vault) -> list[str]:
@@ -56,6 +57,7 @@ def claim(connection: Connection, free: Mapping[int, int], *, now: datetime) -> 
             event=events[taken.event_id],
             endpoint=known[taken.endpoint_id].reference,
             url=known[taken.endpoint_id].url,
+            was_failing=known[taken.endpoint_id].failing_since is not None,
             secrets=tuple(secrets[taken.endpoint_id]),
         )
         for taken in claims
@@ -97,7 +99,9 @@ def record(
     if not mine:
         return None
     if state is DeliveryState.DELIVERED:
-        endpoints.succeeded(connection, claim.endpoint_id)
+        # One that began to fail after the claim is put right by the next success.
+        if assignment.was_failing:
+            endpoints.succeeded(connection, claim.endpoint_id)
     else:
         _failed(connection, business, claim.endpoint_id, verdict, now=now)
     if state is DeliveryState.FAILED:
