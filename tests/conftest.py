@@ -108,7 +108,9 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 def postgresql_url(postgresql_server: str, postgresql_template: str) -> Iterator[str]:
     """A migrated PostgreSQL database of this test's own."""
     name = f"bakong_test_{uuid.uuid4().hex}"
-    anyio.run(_administer, postgresql_server, f"CREATE DATABASE {name} TEMPLATE {postgresql_template}")
+    anyio.run(
+        _administer, postgresql_server, f"CREATE DATABASE {name} TEMPLATE {postgresql_template} STRATEGY FILE_COPY"
+    )
     yield _named(postgresql_server, name)
     anyio.run(_administer, postgresql_server, f"DROP DATABASE {name} WITH (FORCE)")
 
