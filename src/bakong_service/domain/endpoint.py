@@ -186,19 +186,20 @@ def _unwrapped(address: Address) -> Address:
 def faults(
     policy: TargetPolicy,
     *,
-    url: str,
+    url: str | None = None,
     description: str | None = None,
-    event_types: frozenset[str] = frozenset(),
+    event_types: frozenset[str] | None = None,
     secret: str | None = None,
 ) -> Iterator[Fault]:
-    """What is wrong with what an endpoint is to be made of, each with its place and rule."""
-    try:
-        Target.of(url, policy)
-    except ValueError as error:
-        yield Fault("/url", "invalid_url", str(error))
+    """What is wrong with what was given to make or change an endpoint, each fault with its place and rule."""
+    if url is not None:
+        try:
+            Target.of(url, policy)
+        except ValueError as error:
+            yield Fault("/url", "invalid_url", str(error))
     if description is not None and len(description) > _LONGEST_DESCRIPTION:
         yield Fault("/description", "too_long", f"it may be {_LONGEST_DESCRIPTION} characters long")
-    if unknown := sorted(event_types - set(EVENT_TYPES)):
+    if unknown := sorted((event_types or frozenset()) - set(EVENT_TYPES)):
         yield Fault("/event_types", "unknown_event_type", f"there are no events of type {', '.join(unknown)}")
     if secret is not None:
         try:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from attrs import asdict
 from sqlalchemy import Connection
 
 from bakong_service.domain.delivery import SECRET_OVERLAP
@@ -33,7 +34,7 @@ def create(
     connection: Connection, business: Business, request: NewEndpoint, *, actor: str, now: datetime
 ) -> tuple[Endpoint, str]:
     """A new endpoint and its secret, which is shown this once. Raises `Invalid` with every fault, and `Conflict`."""
-    _check(business, request.url, request.description, request.event_types, request.secret)
+    _check(business, **asdict(request))
     if len(endpoints.every(connection)) >= MOST_ENDPOINTS:
         raise Conflict("too_many_endpoints", f"there are {MOST_ENDPOINTS} endpoints already; delete one first")
     return _add(connection, business, request, name=None, actor=actor, now=now)
@@ -43,11 +44,11 @@ def change(
     connection: Connection, business: Business, reference: str, request: EndpointChange, *, actor: str, now: datetime
 ) -> Endpoint:
     """Give an endpoint another URL, description or other event types; what is None stays."""
+    _check(business, **asdict(request))
     endpoint = _own(connection, reference)
     url = endpoint.url if request.url is None else request.url
     description = endpoint.description if request.description is None else request.description
     event_types = endpoint.event_types if request.event_types is None else request.event_types
-    _check(business, url, description, event_types)
     values: dict[str, Any] = {"url": url, "description": description, "event_types": event_types}
     if event_types != endpoint.event_types:
         values["listening_since"] = now
@@ -82,7 +83,7 @@ def rotate(
 ) -> tuple[Endpoint, str]:
     """Another secret, which is shown this once. The replaced one signs beside it for 24 hours."""
     endpoint = _own(connection, reference)
-    _check(business, endpoint.url, secret=secret)
+    _check(business, secret=secret)
     secret = secret or new_secret(business.identifiers.random_bits)
     _rotate(connection, business, endpoint, secret, actor=actor, now=now)
     return get(connection, reference), secret
@@ -118,7 +119,7 @@ def ensure_default(
         if endpoint is not None and endpoint.disabled_reason != "not_configured":
             disable(connection, business, endpoint, reason="not_configured", actor=actor, now=now)
         return
-    _check(business, url, secret=secret)
+    _check(business, url=url, secret=secret)
     if endpoint is None:
         request = NewEndpoint(url=url, secret=secret)
         _add(connection, business, request, name=DEFAULT, actor=actor, now=now)
@@ -245,9 +246,10 @@ def _keep_secret(connection: Connection, business: Business, endpoint: Endpoint,
 
 def _check(
     business: Business,
-    url: str,
+    *,
+    url: str | None = None,
     description: str | None = None,
-    event_types: frozenset[str] = frozenset(),
+    event_types: frozenset[str] | None = None,
     secret: str | None = None,
 ) -> None:
     found = tuple(
