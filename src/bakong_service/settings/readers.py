@@ -10,6 +10,8 @@ from unicodedata import category
 from urllib.parse import urlsplit
 
 import limits
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from bakong_service.settings.secret import Secret
 
@@ -137,15 +139,25 @@ def url(*schemes: str) -> Reader[str]:
     return read
 
 
-def secret_url(*schemes: str) -> Reader[Secret]:
-    """A URL that may hold a password, so that it is never shown."""
+def database_url(value: str) -> Secret:
+    """`sqlite:///file` or `postgresql://...`. It may hold a password, so that it is never shown."""
+    rule = "it takes sqlite:///file or postgresql://user:password@host/name"
+    try:
+        parsed = make_url(value)
+    except ArgumentError as error:
+        raise ValueError(rule) from error
+    if parsed.drivername not in {"sqlite", "postgresql"}:
+        raise ValueError(rule)
+    if parsed.drivername == "sqlite" and parsed.database in {None, "", ":memory:"}:
+        raise ValueError(f"{rule}; a SQLite database must be a file: memory forgets payments")
+    return Secret(value)
 
-    def read(value: str) -> Secret:
-        if not value.startswith(tuple(f"{scheme}:" for scheme in schemes)):
-            raise ValueError(f"it takes a URL that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}")
-        return Secret(value)
 
-    return read
+def redis_url(value: str) -> Secret:
+    """`redis://...`, `rediss://...` or `unix://...`. It may hold a password, so that it is never shown."""
+    if not value.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("it takes a URL that starts with redis://, rediss:// or unix://")
+    return Secret(value)
 
 
 def urls(value: str) -> tuple[str, ...]:

@@ -32,14 +32,12 @@ class Settings:
         default="live",
     )
     database_url: Secret = _setting(
-        readers.secret_url("sqlite", "postgresql"),
+        readers.database_url,
         "`sqlite:///file` or `postgresql://user:password@host/name`",
         default=Secret("sqlite:///bakong-service.db"),
         secret=True,
     )
-    redis_url: Secret | None = _setting(
-        readers.secret_url("redis", "rediss", "unix"), "shared rate limits", default=None, secret=True
-    )
+    redis_url: Secret | None = _setting(readers.redis_url, "shared rate limits", default=None, secret=True)
     redis_host: str | None = _setting(readers.text(), "the same, by host", default=None)
     redis_port: int = _setting(readers.whole(1, 65535), "and port", default=6379)
 

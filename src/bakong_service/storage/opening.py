@@ -7,8 +7,9 @@ from pathlib import Path
 
 import structlog
 from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError
 
-from bakong_service.storage.executor import Executor, connect
+from bakong_service.storage.executor import DatabaseUnavailable, Executor, connect
 from bakong_service.storage.migrations import current, head, is_known, upgrade
 
 log = structlog.get_logger(__name__)
@@ -24,7 +25,10 @@ async def open_database(url: str, *, bring_forward: bool) -> Executor:
     Raises `SchemaMismatch` (an older PostgreSQL, a newer anything), `DatabaseUnavailable`, `ValueError` for the URL.
     """
     executor = connect(url)
-    await executor.start()
+    try:
+        await executor.start()
+    except DBAPIError as error:  # it answers, and refuses: an unknown name, a wrong password
+        raise DatabaseUnavailable(f"the database can't be opened: {error.orig}") from error
     try:
         revision = await executor.read(current)
         if revision != head():

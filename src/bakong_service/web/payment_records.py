@@ -9,7 +9,7 @@ from bakong_service.operations.presenting import moment
 from bakong_service.storage import receipts
 from bakong_service.storage.history import Change, of_payment
 from bakong_service.storage.receipts import Receipt
-from bakong_service.web import answers, paging
+from bakong_service.web import answers, bodies, paging
 from bakong_service.web.payments import find
 from bakong_service.web.service import of
 
@@ -17,6 +17,7 @@ from bakong_service.web.service import of
 async def history(request: Request) -> Response:
     """Every change with its reason and who made it, newest first."""
     page = paging.page_of(request)
+    bodies.query(request, bodies.Nothing)
     payment = await find(request)
     rows = await of(request).executor.read(
         lambda connection: of_payment(

@@ -36,7 +36,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET",  "/v1/payments/{reference}/events", payment_stream.read, "payments:read", "Follow a payment (server-sent events)", answer="text/event-stream"),
     Route("POST", "/v1/payments/{reference}/check", payment_actions.check, "payments:write", "Hint that it may be paid", body=bodies.Nothing, answer="payment", status=202),
     Route("POST", "/v1/payments/{reference}/cancel", payment_actions.cancel, "payments:write", "Cancel a payment", body=payment_actions.CancelBody, answer="payment"),
-    Route("GET",  "/v1/payments/{reference}/history", payment_records.history, "payments:read", "Every change of a payment", answer="list of change"),
+    Route("GET",  "/v1/payments/{reference}/history", payment_records.history, "payments:read", "Every change of a payment", query=bodies.Nothing, answer="list of change"),
     Route("GET",  "/v1/payments/{reference}/receipts", payment_records.sightings, "payments:read", "The money that was seen for it", answer="list of receipt"),
     Route("POST", "/v1/payments/checks", payment_actions.checks, "payments:write", "Look many up by MD5, with a hint each", body=payment_actions.ChecksBody, answer="checks"),
     Route("POST", "/v1/payments/{reference}/refund", reviews.refund, "operator", "Record a refund made outside", body=reviews.RefundBody, answer="payment"),

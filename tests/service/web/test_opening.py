@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
 
-from bakong_service.storage.executor import connect
+from bakong_service.storage import opening
+from bakong_service.storage.executor import DatabaseUnavailable, connect
 from bakong_service.storage.migrations import current, head
 from bakong_service.storage.opening import SchemaMismatch, open_database
 
@@ -46,3 +47,21 @@ async def test_a_database_of_a_newer_version_is_refused(database_url: str, bring
 async def test_a_database_at_head_is_taken_as_it_is(database_url: str) -> None:
     executor = await open_database(database_url, bring_forward=False)
     await executor.close()
+
+
+@pytest.mark.postgres
+async def test_an_older_postgresql_is_left_to_the_operator(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await set_revision(postgresql_url, "0000")
+    monkeypatch.setattr(opening, "is_known", lambda revision: revision == "0000")
+    with pytest.raises(SchemaMismatch, match=r"at revision 0000 .* run bakong-service migrate"):
+        await open_database(postgresql_url, bring_forward=True)
+
+
+@pytest.mark.postgres
+async def test_a_postgresql_database_that_isnt_there_is_named(postgresql_url: str) -> None:
+    with pytest.raises(DatabaseUnavailable, match='database "nobody" does not exist'):
+        await open_database(
+            str(make_url(postgresql_url).set(database="nobody").render_as_string(False)), bring_forward=True
+        )

@@ -93,6 +93,7 @@ def test_a_port_that_is_taken_ends_the_start(stage: Stage, service: Actor, tmp_p
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a process may answer")
 def test_workers_may_run_alone_and_stop_when_told(stage: Stage, service: Actor) -> None:
     with (stage.folder / "work.log").open("wb") as log:
         working = subprocess.Popen([*COMMAND, "work"], env={**os.environ, **stage.settings(0)}, stderr=log)
@@ -106,6 +107,7 @@ def test_workers_may_run_alone_and_stop_when_told(stage: Stage, service: Actor) 
     assert working.wait(10) == 0
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a process may answer")
 def test_a_stop_takes_less_than_ten_seconds_with_a_request_waiting_and_one_half_sent(
     stage: Stage, tmp_path: Path
 ) -> None:
@@ -128,6 +130,16 @@ def test_a_stop_takes_less_than_ten_seconds_with_a_request_waiting_and_one_half_
         assert time.monotonic() - started < 10
         assert waiting.recv(1000).startswith(b"HTTP/1.1 200")
     assert "Traceback" not in actor.log.read_text(encoding="utf-8")
+
+
+def test_no_secret_of_the_settings_is_in_any_log(stage: Stage, service: Actor) -> None:
+    for headers in ({}, {"Authorization": f"Bearer {stage.api_key}"}, {"Authorization": f"Bearer {stage.api_key}x"}):
+        httpx.get(f"{service.url}/v1/payments?key={stage.api_key}", headers=headers, trust_env=False)
+    settings = stage.settings(0)
+    secrets = [settings[name] for name in ("MAIN_BACKEND_API_KEY", "KEY_PEPPER", "ENCRYPTION_KEY", "WEBHOOK_SECRET")]
+    logs = {path.name: path.read_text(encoding="utf-8") for path in stage.folder.glob("*.log")}
+    assert "request" in logs["service.log"]
+    assert [name for name, text in logs.items() if any(secret in text for secret in secrets)] == []
 
 
 def test_an_older_sqlite_file_is_copied_before_it_is_brought_forward(tmp_path: Path) -> None:

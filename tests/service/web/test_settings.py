@@ -35,7 +35,10 @@ def test_without_settings_every_required_one_is_named_at_once() -> None:
 
 WRONG = [
     ("MODE", "production", "it may be live or test"),
-    ("DATABASE_URL", "mysql://localhost/x", "sqlite:// or postgresql://"),
+    ("DATABASE_URL", "mysql://localhost/x", "sqlite:///file or postgresql://"),
+    ("DATABASE_URL", "payments.db", "sqlite:///file or postgresql://"),
+    ("DATABASE_URL", "sqlite://", "memory forgets payments"),
+    ("DATABASE_URL", "postgresql+psycopg2://h/n", "sqlite:///file or postgresql://"),
     ("REDIS_URL", "http://redis", "redis://"),
     ("REDIS_PORT", "0", "from 1 to 65535"),
     ("BAKONG_BASE_URL", "ftp://bakong", "https:// or http://"),
