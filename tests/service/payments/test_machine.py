@@ -17,7 +17,7 @@ import pytest
 from attrs import define, field
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import Connection, select, text
 
 from bakong_service.domain.errors import Refused
@@ -73,6 +73,7 @@ class Shop(RuleBasedStateMachine):
         self.loop.run_until_complete(self.executor.start())
         self.till = self.till_of(executor=self.executor, business=self.business)
         self.model: dict[int, Known] = {}
+        self.since_restart = 0
         self.do(self.executor.run(wipe))
         self.do(self.till.run(lambda c: plans.ensure_defaults(c, self.business, None, now=self.till.now)))
 
@@ -156,8 +157,10 @@ class Shop(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.till.later(seconds=seconds)
 
+    @precondition(lambda self: self.since_restart >= 10)
     @rule()
     def restart(self) -> None:
+        self.since_restart = 0
         self.do(self.executor.close())
         self.executor = connect(self.url)
         self.do(self.executor.start())
@@ -253,8 +256,15 @@ class Shop(RuleBasedStateMachine):
 
     @invariant()
     def the_model_agrees(self) -> None:
+        self.since_restart += 1
+
         def query(connection: Connection) -> tuple[dict[int, Any], dict[int, set[str]]]:
-            real = {row.id: row for row in connection.execute(select(schema.payments))}
+            real = {
+                row.id: row
+                for row in connection.execute(
+                    select(schema.payments.c.id, schema.payments.c.status, schema.payments.c.flags)
+                )
+            }
             seen: dict[int, set[str]] = {}
             for row in connection.execute(select(schema.receipts.c.payment_id, schema.receipts.c.tx_hash)):
                 seen.setdefault(row.payment_id, set()).add(row.tx_hash)

@@ -93,6 +93,7 @@ async def test_flaw_27_hints_are_bounded_and_harmless(scene: Any) -> None:
 
 
 async def test_a_hint_looks_for_an_expired_payment_once(scene: Any) -> None:
+    scene.restart(daily_limit=100)  # few looks
     payment = await scene.create()
     await scene.live(until=payment.watch_until + timedelta(minutes=1))
     assert (await scene.payment(payment)).status is S.EXPIRED
