@@ -119,8 +119,7 @@ def forget_attempts(connection: Connection, *, now: datetime) -> int:
 
 def _failed(connection: Connection, business: Business, endpoint_id: int, verdict: Verdict, *, now: datetime) -> None:
     endpoint = endpoints.by_id(connection, endpoint_id, lock=True)
-    if endpoint is None:
-        return
+    assert endpoint is not None  # whoever deletes one cancels its deliveries with it
     since, failures = endpoint.failing_since or now, endpoint.failures + 1
     endpoints.change(connection, endpoint_id, failing_since=since, failures=failures)
     if endpoint.state is EndpointState.DISABLED:

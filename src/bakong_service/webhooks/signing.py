@@ -59,7 +59,10 @@ def verify(
     matches = [hmac.compare_digest(one, other.encode()) for one in expected for other in given]
     if not any(matches):
         raise InvalidSignature("no signature matches: another secret, or the body was altered")
-    event = json.loads(body)
+    try:
+        event = json.loads(body)
+    except ValueError as error:
+        raise InvalidSignature("the body is signed, and yet no JSON") from error
     if not isinstance(event, dict):
         raise InvalidSignature("the body is signed, and yet no JSON object")
     return event

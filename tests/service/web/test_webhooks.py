@@ -124,6 +124,21 @@ async def test_plain_http_is_taken_in_test_mode_inside_private_networks_alone(
         assert (await inside.post("/v1/endpoints", json={"url": "http://10.0.0.1:8080/"})).status_code == 201
 
 
+async def test_lists_are_paged_forwards_and_backwards(client: httpx.AsyncClient, service: Service, wire: Wire) -> None:
+    for number in range(3):
+        await made(client, url=f"{URL}/{number}")
+    await happen(service)
+    await work(service, wire)
+    for path in ("/v1/endpoints", "/v1/deliveries"):
+        every = (await client.get(path)).json()["data"]
+        first = (await client.get(path, params={"limit": 2})).json()
+        assert (first["data"], first["has_more"]) == (every[:2], True)
+        rest = (await client.get(path, params={"starting_after": first["next_cursor"]})).json()
+        assert (rest["data"], rest["has_more"]) == (every[2:], False)
+        before = (await client.get(path, params={"ending_before": rest["next_cursor"]})).json()
+        assert before["data"] == every[:2]
+
+
 async def test_a_repeated_creation_makes_one_endpoint(client: httpx.AsyncClient) -> None:
     headers = {"Idempotency-Key": "once"}
     first, second = [await client.post("/v1/endpoints", json={"url": URL}, headers=headers) for _ in range(2)]

@@ -6,9 +6,12 @@ import random
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from bakong_service.domain.delivery import Answer, DeliveryState
 from bakong_service.storage.deliveries import LEASE
+from bakong_service.storage.executor import DatabaseUnavailable
+from bakong_service.workers import delivery
 from bakong_service.workers.delivery import Deliverer
 from bakong_service.workers.dispatch import Dispatcher
 
@@ -85,6 +88,57 @@ async def test_every_event_arrives_in_order_through_200_crashes(shop) -> None:
     await check(shop, 200)
 
 
+async def test_an_attempt_that_cant_be_recorded_is_logged_counted_and_made_again(shop, receiver) -> None:
+    await shop.listen(receiver.url)
+    await shop.happen("pay_1")
+    await shop.dispatch()
+    run, shop.executor.run = shop.executor.run, fails_to_record(shop.executor.run)
+    with capture_logs() as logs:
+        await shop.deliverer.step(shop.clock.now())
+        await shop.deliverer.ended()
+    shop.executor.run = run
+    assert [line["event"] for line in logs] == ["webhook_not_recorded"]
+    assert shop.deliverer.counts["not_recorded"] == 1
+    shop.clock.advance(LEASE)
+    await shop.deliver()
+    assert len(receiver.requests) == 2
+    assert await shop.states() == [DeliveryState.DELIVERED]
+
+
+def fails_to_record(run):
+    """An executor's `run` whose second call finds the database away."""
+    calls = []
+
+    async def failing(operation, **options):
+        calls.append(operation)
+        if len(calls) == 2:
+            raise DatabaseUnavailable("the database is away")
+        return await run(operation, **options)
+
+    return failing
+
+
+async def test_stopping_waits_for_what_is_under_way_but_not_for_long(shop, receiver, monkeypatch) -> None:
+    monkeypatch.setattr(delivery, "_PATIENCE_SECONDS", 0.2)
+    arrived = asyncio.Event()
+
+    async def by_target(request, writer) -> None:
+        if request.target == "/hook/hangs":
+            arrived.set()
+            await asyncio.Event().wait()
+        await arrived.wait()
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    receiver.answer = by_target
+    for name in ("quick", "hangs"):
+        await shop.listen(f"{receiver.url}/{name}")
+    await shop.happen("pay_1")
+    await shop.dispatch()
+    await shop.deliverer.step(shop.clock.now())
+    await asyncio.wait_for(shop.deliverer.aclose(), 5)
+    assert sorted(await shop.states()) == [DeliveryState.DELIVERED, DeliveryState.PENDING]
+
+
 async def test_a_claimed_delivery_is_left_alone_until_its_lease_ends(shop, receiver) -> None:
     await shop.listen(receiver.url)
     wire = Wire()
@@ -114,6 +168,6 @@ async def test_a_worker_whose_lease_ended_changes_nothing(shop, receiver) -> Non
     await shop.deliver()  # another worker takes it, and is done
     go.set()
     await late.ended()
-    (delivery,) = await shop.deliveries()
-    assert (delivery.state, delivery.attempts, delivery.last_status) == (DeliveryState.DELIVERED, 1, 204)
+    (row,) = await shop.deliveries()
+    assert (row.state, row.attempts, row.last_status) == (DeliveryState.DELIVERED, 1, 204)
     assert (shop.deliverer.counts["delivered"], late.counts["claim_lost"]) == (1, 1)

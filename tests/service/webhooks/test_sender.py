@@ -143,6 +143,47 @@ async def test_a_connection_is_used_again_and_a_closed_one_replaced(receiver, to
     assert receiver.connections == 3
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\nHTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\n\r\nuntil the end",
+    ],
+)
+async def test_a_connection_that_says_close_or_says_more_than_asked_isnt_used_again(receiver, sender, answer) -> None:
+    async def told(request, writer) -> None:
+        writer.write(answer)
+        if answer.startswith(b"HTTP/1.0"):
+            writer.close()
+
+    receiver.answer = told
+    assert [(await sender.post(receiver.url, {}, b"{}")).status for _ in range(2)] == [200, 200]
+    assert receiver.connections == 2
+
+
+async def test_an_interim_answer_is_waited_past(receiver, sender) -> None:
+    async def told(request, writer) -> None:
+        writer.write(b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n")
+
+    receiver.answer = told
+    assert (await sender.post(receiver.url, {}, b"{}")).status == 204
+
+
+@pytest.mark.parametrize(("begun", "status"), [(b"", 204), (b"HTTP/1.1 2", None)])
+async def test_a_kept_connection_that_ends_unasked_is_replaced_unless_an_answer_had_begun(
+    receiver, told, sender, begun, status
+) -> None:
+    async def cut(request, writer) -> None:
+        writer.write(begun)
+        writer.close()
+
+    assert (await sender.post(receiver.url, {}, b"{}")).status == 204
+    receiver.answers = [cut]
+    assert (await sender.post(receiver.url, {}, b"{}")).status == status
+    assert len(receiver.requests) == (3 if status else 2)
+
+
 async def test_a_name_server_that_hangs_holds_up_its_own_name_alone(receiver, business) -> None:
     asked: list[str] = []
     go = threading.Event()

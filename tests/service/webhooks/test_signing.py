@@ -91,6 +91,12 @@ def test_what_isnt_ours_is_refused(change: dict[str, str], why: str) -> None:
         verify(BODY, sign("evt_1", BODY, [SECRET], at=now()) | change, SECRET)
 
 
+@pytest.mark.parametrize("body", [b"", b"[]", b"evt_1", b"\xff"])
+def test_what_is_signed_and_no_event_is_refused(body: bytes) -> None:
+    with pytest.raises(InvalidSignature, match="signed, and yet no JSON"):
+        verify(body, sign("evt_1", body, [SECRET], at=now()), SECRET)
+
+
 @pytest.mark.parametrize("missing", ["webhook-id", "webhook-timestamp", "webhook-signature"])
 def test_a_missing_header_is_named(missing: str) -> None:
     headers = sign("evt_1", BODY, [SECRET], at=now())
