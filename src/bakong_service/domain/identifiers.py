@@ -9,13 +9,15 @@ from uuid import UUID
 from attrs import frozen
 
 _RANDOM_BITS = 22
-_GREATEST = 2**63 - 1  # what a BIGINT holds: moments from September 2039 on
+_GREATEST = 2**63 - 1  # what a BIGINT holds
+_YEAR_2020_MS = 1_577_836_800_000  # counted from here, 41 bits last until 2089 (from 1970 on only until 2039)
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def least_number(moment: datetime) -> int:
     """The least internal id that is made at `moment` or later: ids are as good as an index on the time of making."""
-    return min(math.ceil(moment.timestamp() * 1000) << _RANDOM_BITS, _GREATEST)
+    milliseconds = max(math.ceil(moment.timestamp() * 1000) - _YEAR_2020_MS, 0)
+    return min(milliseconds << _RANDOM_BITS, _GREATEST)
 
 
 @frozen
@@ -28,11 +30,11 @@ class Identifiers:
     random_bits: Callable[[int], int] = randbits
 
     def number(self, now: datetime) -> int:
-        """An internal id: 41 bits of milliseconds since the epoch, 22 random ones. Close in time is close on disk.
+        """An internal id: 41 bits of milliseconds since 2020, 22 random ones. Close in time is close on disk.
 
         Two made in one millisecond may collide (1 in 4 million): the insert fails and the operation is run again.
         """
-        milliseconds = int(now.timestamp() * 1000)
+        milliseconds = int(now.timestamp() * 1000) - _YEAR_2020_MS
         return (milliseconds << _RANDOM_BITS) | self.random_bits(_RANDOM_BITS)
 
     def reference(self, kind: str) -> str:
