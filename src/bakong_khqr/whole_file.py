@@ -18,5 +18,9 @@ def write_file(path: str | os.PathLike[str], content: bytes) -> None:
     try:
         partial.write_bytes(content)
         partial.replace(target)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from None  # the caller never heard of the other file
     finally:
         partial.unlink(missing_ok=True)

@@ -1,7 +1,9 @@
 """The command line `khqr`: which commands there are. Each is loaded only when it is called."""
 
+import os
 import sys
 from io import TextIOWrapper
+from typing import NoReturn
 
 from cyclopts import App
 
@@ -32,4 +34,20 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # Khmer and riel signs, whatever code page a Windows console has
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    app()
+    try:
+        try:
+            app()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # a full disk, or a reader that left, is noticed here at the latest
+    except OSError as error:
+        _stop(error)
+
+
+def _stop(error: OSError) -> NoReturn:
+    """Exit with 2: the answer couldn't be told. 1 would be an answer, and a traceback nobody's business."""
+    if not isinstance(error, BrokenPipeError):
+        print(f"khqr: {error}", file=sys.stderr)
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more as it ends
+    sys.exit(2)

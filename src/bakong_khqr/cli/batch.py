@@ -90,8 +90,10 @@ def _read(source: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     except csv.Error as error:
         raise ValueError(f"{source}: {error}") from None
     names = [name.strip().lower().replace("-", "_").replace(" ", "_") for name in (table[0] if table else [])]
+    if not names:
+        raise ValueError(f"{source}: it is empty; its first line names the columns: {', '.join(COLUMNS)}")
     unknown = [name for name in names if name not in COLUMNS and name not in _REPORT]
-    if unknown or not names:
+    if unknown:
         raise ValueError(f"{source}: no column {', '.join(map(repr, unknown))}; there are {', '.join(COLUMNS)}")
     if len(set(names)) < len(names):
         raise ValueError(f"{source}: a column comes twice")

@@ -5,7 +5,6 @@ be used.
 """
 
 import json as json_module
-import sys
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -18,11 +17,10 @@ from bakong_khqr import diagnosis
 from bakong_khqr.cli.batch import PictureFormat, encode_rows, summary_dict, summary_lines
 from bakong_khqr.cli.field_texts import FieldTexts
 from bakong_khqr.cli.payload_text import Payload, payload_text
+from bakong_khqr.cli.refusing import WRONG, refused, unusable
 from bakong_khqr.diagnosis import printable, problem_dict
 from bakong_khqr.errors import InvalidKHQR
 from bakong_khqr.khqr import KHQR
-
-WRONG, UNUSABLE = 1, 2
 
 
 def encode(
@@ -56,9 +54,9 @@ def encode(
         Print one JSON object.
     """
     if csv is not None and out is None:
-        return _unusable("encode", "--csv needs --out, the folder for the codes")
+        return unusable("encode", "--csv needs --out, the folder for the codes")
     if csv is None and out is not None:
-        return _unusable("encode", "--out goes with --csv; draw a single code with khqr image or khqr card")
+        return unusable("encode", "--out goes with --csv; draw a single code with khqr image or khqr card")
     try:
         if csv is not None and out is not None:
             summary = encode_rows(csv, out, fields, picture)
@@ -66,9 +64,9 @@ def encode(
             return WRONG if summary.refusals else 0
         khqr = fields.khqr()
     except InvalidKHQR as error:
-        return _refused("encode", error, json=json)
+        return refused("encode", error, json=json)
     except (ValueError, OSError) as error:
-        return _unusable("encode", error)
+        return unusable("encode", error)
     _print([json_module.dumps(_khqr_dict(khqr))] if json else [khqr.payload])
     return 0
 
@@ -89,7 +87,7 @@ def decode(payload: Payload = "-", /, *, json: bool = False) -> int:
     try:
         khqr = KHQR.decode(payload_text(payload))
     except InvalidKHQR as error:
-        return _refused("decode", error, json=json)
+        return refused("decode", error, json=json)
     fields = _khqr_dict(khqr)
     _print([json_module.dumps(fields)] if json else (f"{name:<33} {printable(str(fields[name]))}" for name in fields))
     return 0
@@ -112,7 +110,7 @@ def verify(payload: Payload = "-", /, *, now: datetime | None = None, json: bool
     try:
         verification = diagnosis.verify(payload_text(payload), now)
     except ValueError as error:
-        return _unusable("verify", error)
+        return unusable("verify", error)
     if json:
         problems = [problem_dict(problem) for problem in verification.problems]
         _print([json_module.dumps({"valid": verification.is_valid, "problems": problems})])
@@ -138,7 +136,7 @@ def inspect(payload: Payload = "-", /, *, now: datetime | None = None, json: boo
     try:
         inspection = diagnosis.inspect(payload_text(payload), now)
     except ValueError as error:
-        return _unusable("inspect", error)
+        return unusable("inspect", error)
     _print([json_module.dumps(inspection.to_dict())] if json else [str(inspection)])
     return 0 if inspection.is_valid else WRONG
 
@@ -157,15 +155,3 @@ def _khqr_dict(khqr: KHQR) -> dict[str, Any]:
 def _print(lines: Iterable[str]) -> None:
     for line in lines:
         print(line)
-
-
-def _refused(command: str, error: InvalidKHQR, *, json: bool) -> int:
-    if json:
-        print(json_module.dumps({"valid": False, "problems": [problem_dict(error)]}))
-    print(f"khqr {command}: {error}", file=sys.stderr)
-    return WRONG
-
-
-def _unusable(command: str, reason: object) -> int:
-    print(f"khqr {command}: {reason}", file=sys.stderr)
-    return UNUSABLE

@@ -12,8 +12,11 @@ Payload = Annotated[str, Parameter(allow_leading_hyphen=True)]
 def payload_text(argument: str) -> str:
     """Return the payload. A line's end and a byte order mark belong to the shell, not to the payload.
 
-    Bytes that aren't UTF-8 come through as lone surrogates, which every check refuses by name.
+    Bytes that aren't UTF-8 come through as lone surrogates, which every check refuses by name. A standard input that
+    was closed holds nothing.
     """
     if argument != "-":
         return argument
+    if sys.stdin is None:  # what Python makes of a closed one
+        return ""
     return sys.stdin.buffer.read().decode("utf-8-sig", "surrogateescape").rstrip("\r\n")

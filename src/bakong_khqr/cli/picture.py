@@ -15,10 +15,8 @@ from cyclopts import Parameter
 
 from bakong_khqr import KHQR, InvalidKHQR
 from bakong_khqr.cli.payload_text import Payload, payload_text
-from bakong_khqr.diagnosis import problem_dict
+from bakong_khqr.cli.refusing import refused, unusable
 from bakong_khqr.whole_file import write_file
-
-WRONG, UNUSABLE = 1, 2
 
 ImageFormat = Literal["png", "svg", "terminal"]
 CardFormat = Literal["png", "svg"]
@@ -86,9 +84,9 @@ def image(
             )
         _deliver(picture, kind, out, json=json)
     except InvalidKHQR as error:
-        return _refused("image", error, json=json)
+        return refused("image", error, json=json)
     except (ValueError, OSError) as error:
-        return _unusable("image", error)
+        return unusable("image", error)
     return 0
 
 
@@ -137,9 +135,9 @@ def card(
             svg = khqr.to_card(format="svg", width=width, logo=logo, icon=icon, fonts=font)
             _deliver(svg, "svg", out, json=json)
     except InvalidKHQR as error:
-        return _refused("card", error, json=json)
+        return refused("card", error, json=json)
     except (ValueError, OSError) as error:
-        return _unusable("card", error)
+        return unusable("card", error)
     return 0
 
 
@@ -177,15 +175,3 @@ def _deliver(picture: bytes | str, kind: str, out: Path | None, *, json: bool) -
         raise ValueError("--out: a terminal can't show a PNG; name a file, or send standard output to one")
     else:
         sys.stdout.buffer.write(content)
-
-
-def _refused(command: str, error: InvalidKHQR, *, json: bool) -> int:
-    if json:
-        print(json_module.dumps({"valid": False, "problems": [problem_dict(error)]}))
-    print(f"khqr {command}: {error}", file=sys.stderr)
-    return WRONG
-
-
-def _unusable(command: str, error: Exception) -> int:
-    print(f"khqr {command}: {error}", file=sys.stderr)
-    return UNUSABLE

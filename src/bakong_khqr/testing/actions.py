@@ -13,7 +13,7 @@ import attrs
 
 from bakong_khqr.testing.endpoints import ENDPOINTS
 from bakong_khqr.testing.faults import Fault, FaultKind
-from bakong_khqr.testing.payer import as_amount
+from bakong_khqr.testing.payer import as_amount, is_md5
 from bakong_khqr.testing.payments import SimulatedPayment
 
 if TYPE_CHECKING:
@@ -102,6 +102,8 @@ def _record(bakong: "BakongSimulator", body: Any, *, failed: bool) -> dict[str, 
     details = _read(given, _PAYMENT)
     if ("qr" in details) == ("md5" in details):
         raise ValueError("qr: exactly one of qr and md5 is needed")
+    if "md5" in details and not is_md5(details["md5"]):
+        raise ValueError(f"md5: {shown(details['md5'])} isn't 32 lower-case hexadecimal digits")
     code = details.pop("qr", None) or details.pop("md5")
     if "visible_after_seconds" in details:
         details["visible_after"] = details.pop("visible_after_seconds")

@@ -1,6 +1,7 @@
 """`/_simulator`: the simulator's own paths, for programs in any language, and the page for a person at `/`."""
 
 from importlib.resources import files
+from reprlib import repr as shown
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -35,7 +36,10 @@ def is_control(path: str) -> bool:
 
 
 def answer(bakong: "BakongSimulator", request: Request) -> Response:
-    """Do what was asked; HTTP 400 with the member and the rule where it can't be done."""
+    """Do what was asked; HTTP 400 with the member and the rule where it can't be done, 403 for another site's page."""
+    if _is_of_another_site(request):
+        message = f"origin: {shown(request.headers['origin'])} isn't this simulator: only its own page may control it"
+        return _refuse(403, message)
     name = request.path.removeprefix(PREFIX).strip("/")
     match request.method, name:
         case "GET", _ if name in _PAGE:
@@ -54,6 +58,15 @@ def answer(bakong: "BakongSimulator", request: Request) -> Response:
         f"path: {request.method} {request.path[:200]} isn't one of GET {PREFIX}/state, DELETE {PREFIX}/faults, {known}"
     )
     return _refuse(404, message)
+
+
+def _is_of_another_site(request: Request) -> bool:
+    """Whether a page of another site sent this: any page in a browser can reach a port of the machine it runs on.
+
+    A browser says where a page came from, and a program doesn't.
+    """
+    origin, host = request.headers.get("origin"), request.headers.get("host", "").lower()
+    return origin is not None and origin.lower() not in {f"http://{host}", f"https://{host}"}
 
 
 def _act(action: Any, request: Request) -> Response:

@@ -130,3 +130,11 @@ def test_a_creation_within_the_same_second_is_not_too_early(transaction: Transac
         expires_in=timedelta(minutes=10),
     )
     assert confirm(code, attrs.evolve(transaction, created_at=NOW), grace=timedelta(0))
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "00020101"])
+def test_only_a_khqr_and_a_transaction_are_compared(khqr: KHQR, transaction: Transaction, wrong: Any) -> None:
+    with pytest.raises(TypeError, match="khqr: must be a KHQR"):
+        transaction.matches(wrong)
+    with pytest.raises(TypeError, match="transaction: must be a Transaction"):
+        confirm(khqr, wrong)

@@ -204,10 +204,48 @@ def test_a_base_url_that_is_none_is_refused_unseen(client_for: Any, scripted: An
     assert "planted" not in str(caught.value)
 
 
-@pytest.mark.parametrize("base_url", ["https://ho\x01st", "https://\u200b.example", "https://" + "x" * 70_000])
+@pytest.mark.parametrize(
+    "base_url",
+    ["https://ho\x01st", "https://\u200b.example", "https://" + "x" * 70_000, "http://a..b", "http://xn--",
+     "https://" + "x" * 64 + ".example"],
+)  # fmt: skip
 def test_a_base_url_whose_host_is_no_name_is_refused(client_for: Any, scripted: Any, base_url: str) -> None:
     with pytest.raises(errors.InvalidRequest, match=r"^base_url: "):
         client_for(scripted(scripted.NOT_FOUND), base_url=base_url)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "kind_of_error"),
+    [
+        ("token", b"planted", TypeError),
+        ("token", 5, TypeError),
+        ("email", 5, TypeError),
+        ("base_url", None, TypeError),
+        ("retry", 3, TypeError),
+        ("http_client", "planted", TypeError),
+        ("http_client", httpx, TypeError),
+        ("timeout_seconds", "30", TypeError),
+        ("timeout_seconds", True, TypeError),
+        ("timeout_seconds", None, TypeError),
+        ("timeout_seconds", 0, errors.InvalidRequest),
+        ("timeout_seconds", -1, errors.InvalidRequest),
+        ("timeout_seconds", float("nan"), errors.InvalidRequest),
+        ("timeout_seconds", float("inf"), errors.InvalidRequest),
+    ],
+)
+@pytest.mark.parametrize("kind", [BakongClient, AsyncBakongClient])
+def test_an_option_that_cannot_be_is_refused_by_its_name(
+    kind: Any, option: str, value: Any, kind_of_error: type[Exception]
+) -> None:
+    with pytest.raises(kind_of_error, match=f"^{option}: must be") as caught:
+        kind(**{"token": "a-token"} | {option: value})
+    assert "planted" not in str(caught.value)
+
+
+def test_each_client_takes_its_own_kind_of_http_client() -> None:
+    for kind, other in ((BakongClient, httpx.AsyncClient), (AsyncBakongClient, httpx.Client)):
+        with pytest.raises(TypeError, match=r"^http_client: must be an httpx\."):
+            kind("a-token", http_client=other())
 
 
 @pytest.mark.parametrize(

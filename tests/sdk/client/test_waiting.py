@@ -92,7 +92,15 @@ def test_a_schedule_of_ones_own(client_for: Any, timed: Any, khqr: KHQR) -> None
 
 
 @pytest.mark.parametrize(
-    "schedule", [{"at_seconds": (5, 1)}, {"at_seconds": (-1,)}, {"at_seconds": (), "then_every_seconds": 0}]
+    "schedule",
+    [
+        {"at_seconds": (5, 1)},
+        {"at_seconds": (-1,)},
+        {"at_seconds": (float("nan"),)},
+        {"at_seconds": (float("inf"),)},
+        {"at_seconds": (), "then_every_seconds": 0},
+        {"at_seconds": (), "then_every_seconds": float("nan")},
+    ],
 )
 def test_an_impossible_schedule_is_refused(schedule: dict[str, Any]) -> None:
     with pytest.raises(errors.InvalidRequest, match=list(schedule)[-1]):

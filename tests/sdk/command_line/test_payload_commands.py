@@ -2,8 +2,10 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -172,3 +174,24 @@ def test_a_payload_from_abroad_is_explained_and_not_valid() -> None:
     assert finished.returncode == 1
     assert [one["id"] for one in found["data_objects"]] == ["00", "01", "29", "58", "53", "63"]
     assert 1008 in [one["code"] for one in found["problems"]]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="speaks of descriptors as POSIX shells do")
+@pytest.mark.parametrize(
+    ("line", "code", "told"),
+    [
+        ("inspect '{}' > /dev/full", 2, "khqr: [Errno 28] No space left on device\n"),
+        ("encode --bakong-account-id a@b --merchant-name x > /dev/full", 2, "khqr: [Errno 28]"),
+        ("inspect '{}' --json | true; exit ${{PIPESTATUS[0]}}", 2, ""),
+        ("verify '{}' >&-", 0, ""),
+        ("verify <&-", 1, ""),
+    ],
+)
+def test_an_answer_that_cannot_be_told_is_no_answer(line: str, code: int, told: str) -> None:
+    if "/dev/full" in line and not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    command = f"{shlex.quote(sys.executable)} -m bakong_khqr.cli {line.format(STATIC)}"
+    finished = subprocess.run(["bash", "-c", command], capture_output=True, check=False, text=True)
+    assert finished.returncode == code
+    assert finished.stderr.startswith(told)
+    assert "Traceback" not in finished.stderr

@@ -117,7 +117,7 @@ def test_codes_in_use_are_never_overwritten(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"", "no column"),
+        (b"", "it is empty; its first line names the columns"),
         (b"name,amount\nSokha,1\n", "no column 'name'; there are bakong_account_id"),
         (b"amount,amount\n1,1\n", "a column comes twice"),
         ("merchant_name\nហាង\n".encode("utf-16"), "isn't UTF-8"),

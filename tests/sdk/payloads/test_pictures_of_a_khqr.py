@@ -90,5 +90,6 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
 
 
 def test_a_file_in_no_folder_is_an_error(static: KHQR, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError) as caught:
         static.to_png(tmp_path / "nowhere" / "qr.png")
+    assert str(caught.value).endswith(f"{str(tmp_path / 'nowhere' / 'qr.png')!r}")

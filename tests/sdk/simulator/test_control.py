@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from bakong_khqr.testing import Request
+
 MD5 = "0123456789abcdef0123456789abcdef"
 
 
@@ -58,6 +60,7 @@ def test_a_failed_payment(act, check, payload):
     ("action", "body", "member", "rule"),
     [
         ("pay", b"", "qr", "exactly one of qr and md5"),
+        ("pay", {"md5": MD5.upper()}, "md5", "isn't 32 lower-case hexadecimal digits"),
         ("pay", b"not json", "body", "isn't JSON"),
         ("pay", b"\xff", "body", "isn't JSON"),
         ("pay", b"[" * 100_000, "body", "isn't JSON"),
@@ -206,3 +209,29 @@ def test_control_calls_are_no_calls_to_bakong(bakong, act):
     bakong.configure(geo_block=True)
     assert act("state", method="GET")[0] == 200
     assert len(bakong.requests) == 0
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        (None, 200),
+        ("http://localhost:9000", 200),
+        ("HTTP://LOCALHOST:9000", 200),
+        ("https://localhost:9000", 200),
+        ("http://localhost:9001", 403),
+        ("http://127.0.0.1:9000", 403),
+        ("https://shop.example", 403),
+        ("null", 403),
+        ("", 403),
+    ],
+)
+def test_only_its_own_page_may_control_it_from_a_browser(bakong, payload, origin, status):
+    headers = {"host": "localhost:9000"} | ({} if origin is None else {"origin": origin})
+    for method, path in (("POST", "pay"), ("GET", "state"), ("DELETE", "faults")):
+        body = json.dumps({"qr": payload}).encode() if path == "pay" else b""
+        answer = bakong.handle(Request(method=method, path=f"/_simulator/{path}", headers=headers, body=body))
+        assert answer.status == status
+    if status == 403:
+        assert answer.json()["member"] == "origin"
+        assert "only its own page may control it" in answer.json()["rule"]
+    assert len(bakong.payments) == (status == 200)
