@@ -120,7 +120,7 @@ def _settle(
         connection, business, payment, row, outcome, kind=judgement.review, details=judgement.details, now=now
     )
     if row.to in (PaymentStatus.PAID, PaymentStatus.EXPIRED):
-        _close_doubts(connection, payment, now)
+        reviews.answer_doubts(connection, payment.id, operator=WATCHER, now=now)
     paid_at = outcome.sighting.happened_at if outcome.sighting and row.to is PaymentStatus.PAID else None
     return carry_out(
         connection,
@@ -205,13 +205,6 @@ def _give_up(
         outcome=outcome,
         now=now,
     )
-
-
-def _close_doubts(connection: Connection, payment: Payment, now: datetime) -> None:
-    """Bakong has answered after all: nobody needs to look into it any more."""
-    for item in reviews.of_payment(connection, payment.id, only_open=True):
-        if item.kind == "unverifiable":
-            reviews.resolve(connection, item.id, action="answered", operator=WATCHER, note=None, now=now)
 
 
 def _audit_again(connection: Connection, business: Business, payment: Payment, outcome: Outcome, now: datetime) -> None:

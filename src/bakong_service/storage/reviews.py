@@ -92,6 +92,19 @@ def resolve(
     return closed.rowcount == 1
 
 
+def answer_doubts(connection: Connection, payment_id: int, *, operator: str, now: datetime) -> None:
+    """Close what asks whether a payment was paid at all: Bakong has answered, and nobody needs to look into it."""
+    connection.execute(
+        update(review_items)
+        .where(
+            review_items.c.payment_id == payment_id,
+            review_items.c.kind == "unverifiable",
+            review_items.c.resolved_at.is_(None),
+        )
+        .values(resolved_at=now, action="answered", operator=operator)
+    )
+
+
 def _one(connection: Connection, query: Select[Any]) -> ReviewItem | None:
     items = _all(connection, query)
     return items[0] if items else None

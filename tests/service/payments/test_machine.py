@@ -30,7 +30,7 @@ from bakong_service.storage import payments as rows
 from bakong_service.storage.executor import connect
 
 S = PaymentStatus
-RUNS = int(os.environ.get("MACHINE_RUNS", "12"))
+RUNS = int(os.environ.get("MACHINE_RUNS", "100"))
 STEPS = 50
 CLOSED = (S.PAID, S.REVIEW, S.REFUNDED)
 

@@ -120,8 +120,9 @@ def test_nothing_holds_the_deadline_back() -> None:
 
 
 def test_a_static_code_is_asked_for_no_more_but_its_deadline_passes() -> None:
-    assert look(S.PENDING, at(1), answer=Answer.STATIC_QR) == Look(DEADLINE, "deadline")
-    assert look(S.TIMEOUT, at(16), answer=Answer.STATIC_QR).at is None
+    told = {"answer": Answer.STATIC_QR, "last_outcome": "static_qr"}
+    assert look(S.PENDING, at(1), **told) == Look(DEADLINE, "deadline")
+    assert look(S.TIMEOUT, at(16), **told).at is None
 
 
 def test_after_the_watch_only_an_answer_ends_it() -> None:

@@ -1,5 +1,6 @@
 """How the watcher asks Bakong: in lists, singly, sparingly, or not at all; and what it makes of every outage."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from bakong_service.domain.outcome import Answer
 from bakong_service.domain.payment import Flag, PaymentStatus
 from bakong_service.domain.watching import Mode
 from bakong_service.storage import access, budget
+from bakong_service.workers.budget import BudgetSpent, DatabaseBudget
 
 pytestmark = pytest.mark.anyio
 S = PaymentStatus
@@ -281,3 +283,42 @@ async def test_a_success_that_can_not_be_read_is_asked_again_and_then_looked_at_
     assert await scene.reviews(payment) == ["unreadable"]
     assert scene.watcher.counts[Answer.UNREADABLE] == 3
     assert await scene.violations() == []
+
+
+async def test_a_code_that_bakong_can_not_follow_is_told_and_its_deadline_passes(scene: Any) -> None:
+    payment = await scene.create()
+    scene.bakong.configure(md5_list_closed=True)
+    scene.bakong.inject("error_code", times=None, error_code=2, endpoint="check_transaction_by_md5")
+    await scene.live(until=payment.watch_until)
+    after = await scene.payment(payment)
+    assert (after.status, after.next_check_at, after.last_outcome) == (S.TIMEOUT, None, "static_qr")
+    assert scene.watcher.counts["static_qr"] == 1
+    assert await scene.violations() == []
+
+
+async def test_an_unreadable_item_of_a_list_is_asked_for_singly(scene: Any) -> None:
+    made = [await scene.create() for _ in range(6)]
+    items = [{"md5": payment.md5, "status": "SUCCESS", "message": "ok", "data": {"hash": 1}} for payment in made]
+    body = json.dumps({"responseCode": 0, "responseMessage": "ok", "errorCode": None, "data": items})
+    scene.bakong.inject(
+        "answer",
+        times=1,
+        status=200,
+        body=body,
+        content_type="application/json",
+        endpoint="check_transaction_by_md5_list",
+    )
+    scene.pay(made[0])
+    scene.later(seconds=3)
+    await scene.step()
+    assert scene.calls("by_md5") == 1 + 3
+    assert scene.watcher.counts["unreadable"] == 3
+    assert sum([(await scene.payment(payment)).unreadable for payment in made]) == 3
+
+
+async def test_a_call_that_costs_nothing_spends_nothing(scene: Any) -> None:
+    budget_of_none = DatabaseBudget(scene.executor, scene.clock, 0)
+    await budget_of_none.spend(0, purpose="renew_token")
+    with pytest.raises(BudgetSpent, match="no call is left today for check_transaction_by_md5") as refused:
+        await budget_of_none.spend(1, purpose="check_transaction_by_md5")
+    assert refused.value.retry_at is not None
