@@ -1,6 +1,6 @@
 """What the database itself refuses, whoever writes: to change a fact, or a status without its history.
 
-A migration that rebuilds a SQLite table drops its triggers in silence: it must call `create` again.
+They belong to the present schema, not to a revision: `migrations.upgrade` takes them away and makes them anew.
 """
 
 from collections.abc import Iterator
@@ -27,10 +27,31 @@ _STATUS = {"payments": "payment_history", "subscriptions": "subscription_history
 
 
 def create(connection: Connection) -> None:
-    """Make every trigger; one that stands already is made anew."""
+    """Make every trigger. None of them may stand already."""
     statements = _sqlite() if connection.dialect.name == "sqlite" else _postgresql()
     for statement in statements:
         connection.exec_driver_sql(statement)
+
+
+def drop(connection: Connection) -> None:
+    """Take every trigger away, those of earlier versions too."""
+    if connection.dialect.name == "sqlite":
+        for name in standing(connection):
+            connection.exec_driver_sql(f"DROP TRIGGER {name}")
+    else:
+        for name in standing(connection):
+            connection.exec_driver_sql(f"DROP FUNCTION {name}() CASCADE")  # the trigger goes with its function
+
+
+def standing(connection: Connection) -> dict[str, str]:
+    """Every trigger that stands, by name: what the database says it does."""
+    query = (
+        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+        if connection.dialect.name == "sqlite"
+        else "SELECT t.tgname, pg_get_triggerdef(t.oid) || p.prosrc FROM pg_trigger t "
+        "JOIN pg_proc p ON p.oid = t.tgfoid WHERE NOT t.tgisinternal"
+    )
+    return {row[0]: row[1] for row in connection.exec_driver_sql(query)}
 
 
 def _rules(now: str, is_distinct: str) -> Iterator[tuple[str, str, str, str, str]]:
@@ -54,7 +75,6 @@ def _rules(now: str, is_distinct: str) -> Iterator[tuple[str, str, str, str, str
 def _sqlite() -> Iterator[str]:
     now = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
     for name, table, event, broken, message in _rules(now, "IS NOT"):
-        yield f"DROP TRIGGER IF EXISTS {name}"
         yield (
             f"CREATE TRIGGER {name} BEFORE {event} ON {table} WHEN {broken} BEGIN SELECT RAISE(ABORT, '{message}'); END"
         )
@@ -65,9 +85,8 @@ def _postgresql() -> Iterator[str]:
     for name, table, event, broken, message in _rules(now, "IS DISTINCT FROM"):
         row = "OLD" if event == "DELETE" else "NEW"
         yield (
-            f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
             f"IF {broken} THEN RAISE EXCEPTION '{message}' USING ERRCODE = 'restrict_violation'; END IF; "
             f"RETURN {row}; END $$"
         )
-        yield f"DROP TRIGGER IF EXISTS {name} ON {table}"
         yield f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"

@@ -11,6 +11,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from bakong_service.storage import triggers
+
 _LOCK = 0x6B687172  # "khqr": one migration at a time, whoever starts it
 
 
@@ -39,8 +41,13 @@ def current(connection: Connection) -> str | None:
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:
-    """Bring the database forward to `revision`, all in the caller's transaction."""
+    """Bring the database forward to `revision`, all in the caller's transaction.
+
+    The triggers are made anew behind it: a revision that rebuilds a SQLite table drops them in silence.
+    """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+    triggers.drop(connection)
     command.upgrade(_config(connection), revision)
+    triggers.create(connection)
