@@ -46,7 +46,7 @@ def verify(
         event_id, timestamp, signatures = (named[f"webhook-{name}"] for name in ("id", "timestamp", "signature"))
     except KeyError as error:
         raise InvalidSignature(f"the header {error.args[0]} is missing") from None
-    if not (timestamp.isascii() and timestamp.isdigit()):
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
         raise InvalidSignature("the header webhook-timestamp isn't a whole number of seconds")
     age = int((now or datetime.now(UTC)).timestamp()) - int(timestamp)
     if abs(age) > tolerance_seconds:
