@@ -1,7 +1,7 @@
 """How fast pending payments are swept, what a claim costs, and the memory it takes.
 
-    python benchmarks/watcher/sweep.py                    10,000 pending on SQLite, 200 ms a call, 8 calls in flight
-    python benchmarks/watcher/sweep.py --pending 100000 --database postgresql://...
+    python benchmarks/watcher/run.py                    10,000 pending on SQLite, 200 ms a call, 8 calls in flight
+    python benchmarks/watcher/run.py --pending 100000 --database postgresql://...
 
 Bakong is answered for in this process after a pause, so that its own work isn't measured. The floor of a sweep is
 pending / 50 / 8 x 0.2 s: 5 s for 10,000.
