@@ -1,9 +1,10 @@
 """Inserting a row unless its key is taken: the database decides, nobody looks first."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Insert, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 
@@ -16,6 +17,11 @@ def insert_new(
     the executor runs the operation again. Safe inside a transaction: an `IntegrityError` that is caught would end it on
     PostgreSQL, a conflict that does nothing doesn't.
     """
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table).on_conflict_do_nothing(index_elements=key).inline()
+    statement = _statement(connection.dialect.name, table, None if key is None else tuple(key))
     return connection.execute(statement, dict(row)).rowcount == 1
+
+
+@cache  # making a statement costs as much as running it
+def _statement(dialect_name: str, table: Table, key: tuple[str, ...] | None) -> Insert:
+    dialect = sqlite if dialect_name == "sqlite" else postgresql
+    return dialect.insert(table).on_conflict_do_nothing(index_elements=key).inline()
