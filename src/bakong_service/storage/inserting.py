@@ -24,4 +24,5 @@ def insert_new(
 @cache  # making a statement costs as much as running it
 def _statement(dialect_name: str, table: Table, key: tuple[str, ...] | None) -> Insert:
     dialect = sqlite if dialect_name == "sqlite" else postgresql
-    return dialect.insert(table).on_conflict_do_nothing(index_elements=key).inline()
+    statement: Insert = dialect.insert(table).on_conflict_do_nothing(index_elements=key).inline()
+    return statement
