@@ -43,9 +43,10 @@ class Settlement:
         if due is None or due > now:
             return min(due or now + _LOOK_AGAIN, now + _LOOK_AGAIN)
         await self.provider.prepare(now)
+        calls = asyncio.Semaphore(self.provider.lanes)
         async with asyncio.TaskGroup() as lanes:
-            for _ in range(self.provider.lanes):
-                lanes.create_task(self._lane(now + _ROUND))
+            for _ in range(self.provider.lanes * 3 // 2):  # while some wait for Bakong, others claim and record
+                lanes.create_task(self._lane(now + _ROUND, calls))
         return now + _BREATH
 
     async def _begin(self) -> None:
@@ -54,14 +55,15 @@ class Settlement:
             await self._executor.run(claims.release_all)
         self._begun = True
 
-    async def _lane(self, until: datetime) -> None:
+    async def _lane(self, until: datetime, calls: asyncio.Semaphore) -> None:
         while (now := self._clock.now()) < until:
             limit = self.provider.batch
             claimed = await self._executor.run(lambda c: claims.claim(c, limit=limit, now=now))  # noqa: B023 - run here
             if not claimed:
                 return
             try:
-                answers = await self.provider.look(claimed)
+                async with calls:
+                    answers = await self.provider.look(claimed)
             except BaseException:  # the process stops, or the database is away: whoever comes next needn't wait
                 with suppress(DatabaseUnavailable):
                     await self._executor.run(lambda c: claims.release(c, claimed))  # noqa: B023 - run here
