@@ -1,11 +1,8 @@
-"""Draw docs/service/payment-states.md from the tables in the code: `python docs/service/payment_table.py`."""
-
-from pathlib import Path
+"""Draws what may happen to a payment: the diagram and the table."""
 
 from bakong_service.domain.payment import TRANSITIONS, On, PaymentStatus, Transition
 
-PAGE = Path(__file__).with_name("payment-states.md")
-BEGIN, END = "<!-- drawn by docs/service/payment_table.py -->\n", "<!-- end of the drawing -->\n"
+PAGE = "service/payment-states.md"
 
 WORDS = {
     On.CREATE: "a payment is made",
@@ -63,11 +60,5 @@ def transitions() -> str:
     return "\n".join(["| # | from | when | to | with it | tells |", "|---|---|---|---|---|---|", *rows, ""])
 
 
-def drawn(page: str) -> str:
-    """Return the page with its drawing as the code has it."""
-    before, _, rest = page.partition(BEGIN)
-    return before + BEGIN + "\n".join(["", diagram(), transitions()]) + "\n" + END + rest.partition(END)[2]
-
-
-if __name__ == "__main__":
-    PAGE.write_text(drawn(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+def drawing() -> str:
+    return "\n".join([diagram(), transitions()])

@@ -1,12 +1,9 @@
-"""Draw the tables of docs/service/api.md from the code: `python docs/service/api_table.py`."""
-
-from pathlib import Path
+"""Draws the table of URLs and the table of problem codes."""
 
 from bakong_service.web.problem_codes import PROBLEM_CODES
 from bakong_service.web.routes import ROUTES
 
-PAGE = Path(__file__).with_name("api.md")
-BEGIN, END = "<!-- drawn by docs/service/api_table.py -->\n", "<!-- end of the drawing -->\n"
+PAGE = "service/api.md"
 
 
 def routes() -> str:
@@ -23,12 +20,5 @@ def problems() -> str:
     return "\n".join(["| code | status | what to do |", "|---|---|---|", *rows, ""])
 
 
-def drawn(page: str) -> str:
-    """Return the page with its tables as the code has them."""
-    before, _, rest = page.partition(BEGIN)
-    drawing = "\n".join(["", routes(), "## Problem codes", "", problems()])
-    return before + BEGIN + drawing + "\n" + END + rest.partition(END)[2]
-
-
-if __name__ == "__main__":
-    PAGE.write_text(drawn(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+def drawing() -> str:
+    return "\n".join([routes(), "## Problem codes", "", problems()])

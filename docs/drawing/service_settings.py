@@ -1,15 +1,13 @@
-"""Draw the table of docs/service/settings.md from the code: `python docs/service/settings_table.py`."""
+"""Draws the table of settings."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from attrs import NOTHING, fields
 
 from bakong_service.settings import Secret, Settings
 
-PAGE = Path(__file__).with_name("settings.md")
-BEGIN, END = "<!-- drawn by docs/service/settings_table.py -->\n", "<!-- end of the drawing -->\n"
+PAGE = "service/settings.md"
 
 
 def table() -> str:
@@ -38,11 +36,5 @@ def duration(value: timedelta) -> str:
     return f"{value.total_seconds():g} s"
 
 
-def drawn(page: str) -> str:
-    """Return the page with its table as the code has it."""
-    before, _, rest = page.partition(BEGIN)
-    return before + BEGIN + "\n" + table() + "\n" + END + rest.partition(END)[2]
-
-
-if __name__ == "__main__":
-    PAGE.write_text(drawn(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+def drawing() -> str:
+    return table()

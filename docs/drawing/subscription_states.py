@@ -1,11 +1,8 @@
-"""Draw docs/service/subscription-states.md from the tables in the code: `python docs/service/subscription_table.py`."""
-
-from pathlib import Path
+"""Draws what may happen to a subscription: the diagram, the table, the refusals."""
 
 from bakong_service.domain.subscription import REFUSALS, TRANSITIONS, Status
 
-PAGE = Path(__file__).with_name("subscription-states.md")
-BEGIN, END = "<!-- drawn by docs/service/subscription_table.py -->\n", "<!-- end of the drawing -->\n"
+PAGE = "service/subscription-states.md"
 
 
 def diagram() -> str:
@@ -38,12 +35,5 @@ def refusals() -> str:
     return "\n".join(["| asked for | while it is | code | why, and what instead |", "|---|---|---|---|", *rows, ""])
 
 
-def drawn(page: str) -> str:
-    """Return the page with its drawing as the code has it."""
-    before, _, rest = page.partition(BEGIN)
-    drawing = "\n".join(["", diagram(), transitions(), "## What is refused", "", refusals()])
-    return before + BEGIN + drawing + "\n" + END + rest.partition(END)[2]
-
-
-if __name__ == "__main__":
-    PAGE.write_text(drawn(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+def drawing() -> str:
+    return "\n".join([diagram(), transitions(), "## What is refused", "", refusals()])

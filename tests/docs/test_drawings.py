@@ -1,0 +1,32 @@
+"""Pages that say what a table in the code says are drawn from it."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "docs" / "drawing" / "draw.py"
+
+
+def load() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("draw", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+draw = load()
+
+
+@pytest.mark.parametrize("module", draw.MODULES)
+def test_a_page_is_as_the_code_has_it(module: str) -> None:
+    page = draw.page_of(module).read_text(encoding="utf-8")
+    assert draw.drawn(module, page) == page, "run python docs/drawing/draw.py"
+
+
+def test_every_page_with_a_drawing_is_drawn() -> None:
+    pages = {page for page in SCRIPT.parents[1].rglob("*.md") if "<!-- drawn by" in page.read_text(encoding="utf-8")}
+    assert pages == {draw.page_of(module) for module in draw.MODULES}

@@ -1,0 +1,17 @@
+"""The pages about payments explain every word that an answer may hold."""
+
+from pathlib import Path
+
+from bakong_service.domain.payment import TRANSITIONS, Flag, PaymentStatus
+
+FOLDER = Path(__file__).parents[2] / "docs" / "service"
+
+
+def test_every_status_flag_and_kind_of_review_is_explained() -> None:
+    pages = [(FOLDER / name).read_text(encoding="utf-8") for name in ("payment-states.md", "watching.md")]
+    for status in PaymentStatus:
+        assert f"| `{status.value}` |" in pages[0]
+    for flag in Flag:
+        assert f"`{flag.value}`" in pages[0]
+    for kind in {row.review for row in TRANSITIONS if row.review and row.review != "mismatch"}:
+        assert f"`{kind}`" in pages[1]
