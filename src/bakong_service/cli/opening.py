@@ -13,11 +13,12 @@ from bakong_service.operations.plans_file import PlansFileError
 from bakong_service.settings import Settings, SettingsError
 from bakong_service.storage.executor import DatabaseUnavailable
 from bakong_service.storage.opening import SchemaMismatch
+from bakong_service.vault import Unopenable
 from bakong_service.web.service import Service
 
 T = TypeVar("T")
 
-_PUT_RIGHT = (Refused, PlansFileError, DatabaseUnavailable, SchemaMismatch)
+_PUT_RIGHT = (Refused, PlansFileError, DatabaseUnavailable, SchemaMismatch, Unopenable)
 
 
 def settings() -> Settings:

@@ -160,12 +160,6 @@ def redis_url(value: str) -> Secret:
     return Secret(value)
 
 
-def urls(value: str) -> tuple[str, ...]:
-    """URLs with commas between."""
-    read = url("https", "http")
-    return tuple(read(part.strip()) for part in value.split(",") if part.strip())
-
-
 def networks(value: str) -> tuple[Network, ...]:
     """IP networks with commas between: `10.0.0.0/8, fd00::/8, 127.0.0.1`."""
     found = []
@@ -186,13 +180,6 @@ def rate(value: str) -> str:
     except ValueError as error:
         raise ValueError("it takes a rate such as 100/minute or 5/second") from error
     return value
-
-
-def colour(value: str) -> str:
-    """A colour as `#rrggbb`."""
-    if not re.fullmatch(r"#[0-9a-fA-F]{6}", value):
-        raise ValueError("it takes a colour as #rrggbb")
-    return value.lower()
 
 
 def file(value: str) -> Path:

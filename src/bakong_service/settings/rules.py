@@ -106,9 +106,8 @@ def _live(settings: Settings) -> Iterator[Problem]:
         if len(text) < _LEAST_SECRET or len(set(text)) < _LEAST_VARIETY:
             rule = f"is too weak for live mode: {_LEAST_SECRET} random characters at least (openssl rand -hex 32)"
             yield Problem(name, None, rule)
-    for name in ("bakong_base_url", "public_url"):
-        if (url := getattr(settings, name)) is not None and not url.startswith("https://"):
-            yield Problem(name.upper(), url, "takes https:// in live mode")
+    if not settings.bakong_base_url.startswith("https://"):
+        yield Problem("BAKONG_BASE_URL", settings.bakong_base_url, "takes https:// in live mode")
     if settings.webhook_url is not None and not settings.webhook_url.startswith("https://"):
         yield _plain_webhook(settings.webhook_url)
 

@@ -62,8 +62,6 @@ class Settings:
     merchant_name: str = _setting(readers.text(1, 25), "as the payer's app shows it")
     merchant_city: str = _setting(readers.text(1, 15), "as the payer's app shows it", default="Phnom Penh")
     merchant_name_km: str | None = _setting(readers.text(1, 25), "the name in Khmer", default=None)
-    shop_colour: str | None = _setting(readers.colour, "of the checkout page", default=None)
-    shop_logo: Path | None = _setting(readers.file, "of the checkout page", default=None)
 
     main_backend_api_key: Secret | None = _setting(
         readers.secret(), "the first API key, with every scope; required in live mode", default=None, secret=True
@@ -98,9 +96,6 @@ class Settings:
 
     host: str = _setting(readers.text(), "the address that `serve` listens at", default="127.0.0.1")
     port: int = _setting(readers.whole(0, 65535), "and its port; 0 takes a free one", default=3002)
-    public_url: str | None = _setting(
-        readers.url("https", "http"), "where payers reach the service: the only base of links", default=None
-    )
     trusted_proxies: tuple[Network, ...] = _setting(
         readers.networks, "proxies whose X-Forwarded-For is believed", default=()
     )
@@ -113,9 +108,6 @@ class Settings:
         secret=True,
     )
     plans_file: Path | None = _setting(readers.file, "the plans that are sold", default=None)
-    return_urls: tuple[str, ...] = _setting(
-        readers.urls, "where a checkout page may send its payer back to", default=()
-    )
     log_level: str = _setting(readers.choice("DEBUG", "INFO", "WARNING", "ERROR"), "least level", default="INFO")
     log_format: str = _setting(
         readers.choice("json", "text"), "one JSON object a line, or text for people", default="json"

@@ -48,8 +48,6 @@ WRONG = [
     ("BAKONG_MERCHANT_ID", "a@b@c", "with one @"),
     ("MERCHANT_NAME", "a" * 26, "1 to 25 characters"),
     ("MERCHANT_CITY", "a\x07", "without control characters"),
-    ("SHOP_COLOUR", "red", "#rrggbb"),
-    ("SHOP_LOGO", "/no/such/file", "there is none"),
     ("WEBHOOK_SECRET", "short", "at least 32 characters, and has 5"),
     ("WEBHOOK_PRIVATE_NETWORKS", "10.0.0.0/40", "10.0.0.0/8"),
     ("WEBHOOK_SCHEDULE", "fast", "default or compat"),
@@ -59,7 +57,6 @@ WRONG = [
     ("ENCRYPTION_KEYS", f"k1:{'a' * 32},k1:{'b' * 32}", "id k1 twice"),
     ("PORT", "65536", "from 0 to 65535"),
     ("PORT", "٣", "whole number"),
-    ("PUBLIC_URL", "pay.example", "https://"),
     ("TRUSTED_PROXIES", "proxy", "IP networks"),
     ("RATE_LIMIT", "many", "100/minute"),
     ("LOG_LEVEL", "LOUD", "DEBUG or INFO"),
@@ -91,7 +88,6 @@ LIVE_ONLY = [
     ("KEY_PEPPER", "x" * 40, "too weak"),
     ("ENCRYPTION_KEY", "a" * 32, "too weak"),
     ("BAKONG_BASE_URL", "http://127.0.0.1:9000", "takes https://"),
-    ("PUBLIC_URL", "http://pay.example", "takes https://"),
 ]
 
 
