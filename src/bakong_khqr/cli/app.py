@@ -36,7 +36,7 @@ def main() -> None:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         try:
-            app()
+            app(sys.argv[1:])
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()  # a full disk, or a reader that left, is noticed here at the latest

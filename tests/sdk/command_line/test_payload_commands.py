@@ -1,10 +1,11 @@
-"""`khqr encode`, `decode`, `verify` and `inspect`, each as a process of its own."""
+"""`khqr encode`, `decode`, `verify` and `inspect`: each as a process of its own once, the tables in this one."""
 
 import json
 import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,37 +17,55 @@ STATIC = KHQR.individual(bakong_account_id="sokha@aclb", merchant_name="ហា�
 LEAST = ("--bakong-account-id", "sokha@aclb", "--merchant-name", "Sokha Coffee")
 
 
-def khqr(*arguments: str, given: str | bytes = "", **environment: str) -> "subprocess.CompletedProcess[str]":
-    finished = subprocess.run(
-        [sys.executable, "-m", "bakong_khqr.cli", *arguments],
-        input=given.encode() if isinstance(given, str) else given,
-        capture_output=True,
-        check=False,
-        env=os.environ | {"COLUMNS": "200", "NO_COLOR": "1"} | environment,
+Khqr = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def khqr(khqr_here: Callable[..., "subprocess.CompletedProcess[bytes]"]) -> Khqr:
+    """`khqr("verify", given="...")` in this process."""
+
+    def run(*arguments: str, given: str | bytes = "") -> "subprocess.CompletedProcess[str]":
+        return as_text(khqr_here(*arguments, stdin=given.encode() if isinstance(given, str) else given))
+
+    return run
+
+
+def khqr_process(*arguments: str, given: str = "", **environment: str) -> "subprocess.CompletedProcess[str]":
+    """The same as a process of its own."""
+    return as_text(
+        subprocess.run(
+            [sys.executable, "-m", "bakong_khqr.cli", *arguments],
+            input=given.encode(),
+            capture_output=True,
+            check=False,
+            env=os.environ | environment,
+        )
     )
-    return subprocess.CompletedProcess(
-        finished.args, finished.returncode, finished.stdout.decode(), finished.stderr.decode()
-    )
+
+
+def as_text(finished: "subprocess.CompletedProcess[bytes]") -> "subprocess.CompletedProcess[str]":
+    said, complained = finished.stdout.decode(), finished.stderr.decode()
+    return subprocess.CompletedProcess(finished.args, finished.returncode, said, complained)
 
 
 def test_a_code_is_made_and_piped_through_all_the_others() -> None:
-    made = khqr(
+    made = khqr_process(
         "encode", *LEAST, "--currency", "USD", "--amount", "2.50", "--expires-in", "10m", "--bill-number", "INV-1"
     )
     assert (made.returncode, made.stderr) == (0, "")
-    decoded = khqr("decode", "--json", given=made.stdout)
+    decoded = khqr_process("decode", "--json", given=made.stdout)
     fields = json.loads(decoded.stdout)
     assert fields["payload"] == made.stdout.strip()
     assert (fields["amount"], fields["currency"], fields["bill_number"]) == ("2.50", "USD", "INV-1")
     assert fields["md5"] == KHQR.decode(made.stdout.strip()).md5
-    verified = khqr("verify", given=made.stdout)
+    verified = khqr_process("verify", given=made.stdout)
     assert (verified.returncode, verified.stdout) == (0, "valid\n")
-    inspected = khqr("inspect", given=made.stdout)
+    inspected = khqr_process("inspect", given=made.stdout)
     assert inspected.returncode == 0
     assert inspected.stdout.startswith("A valid KHQR.")
 
 
-def test_every_option_is_a_field() -> None:
+def test_every_option_is_a_field(khqr: Khqr) -> None:
     fields = {
         "bakong_account_id": "shop@abaa",
         "merchant_name": "Shop",
@@ -84,19 +103,19 @@ def test_every_option_is_a_field() -> None:
 
 
 @pytest.mark.parametrize("given", [STATIC, STATIC + "\n", STATIC + "\r\n", "\ufeff" + STATIC])
-def test_a_payload_is_read_from_standard_input_without_the_shells_line_end(given: str) -> None:
+def test_a_payload_is_read_from_standard_input_without_the_shells_line_end(khqr: Khqr, given: str) -> None:
     assert khqr("verify", given=given).returncode == 0
     assert khqr("verify", "-", given=given).returncode == 0
 
 
-def test_a_payload_is_taken_as_an_argument() -> None:
+def test_a_payload_is_taken_as_an_argument(khqr: Khqr) -> None:
     assert khqr("verify", STATIC).returncode == 0
     assert khqr("verify", "-1").returncode == 1
 
 
 @pytest.mark.parametrize("command", ["decode", "verify", "inspect"])
 @pytest.mark.parametrize("given", ["", "hello", STATIC[:-1], STATIC.replace("sokha", "dokha")])
-def test_a_wrong_payload_is_exit_code_1(command: str, given: str) -> None:
+def test_a_wrong_payload_is_exit_code_1(khqr: Khqr, command: str, given: str) -> None:
     finished = khqr(command, given=given)
     assert finished.returncode == 1
     assert "CRC" in finished.stdout + finished.stderr
@@ -106,13 +125,13 @@ def test_a_wrong_payload_is_exit_code_1(command: str, given: str) -> None:
     assert told["problems"][0]["change"]
 
 
-def test_bytes_that_are_no_text_are_a_wrong_payload() -> None:
+def test_bytes_that_are_no_text_are_a_wrong_payload(khqr: Khqr) -> None:
     finished = khqr("inspect", given=b"\xff\xfe\x00")
     assert finished.returncode == 1
     assert "U+DCFF has no place in a payload" in finished.stdout
 
 
-def test_expiry_is_judged_by_the_time_that_is_given() -> None:
+def test_expiry_is_judged_by_the_time_that_is_given(khqr: Khqr) -> None:
     made = khqr("encode", *LEAST, "--amount", "100", "--created-at", "1764000000000", "--expires-at", "1764000600000")
     assert khqr("verify", given=made.stdout).stdout.startswith("wrong: the code expired at 2025-11-24 16:10:00 UTC")
     assert khqr("verify", "--now", "2025-11-24T23:05:00+07:00", given=made.stdout).returncode == 0
@@ -145,7 +164,7 @@ def test_expiry_is_judged_by_the_time_that_is_given() -> None:
     ],
 )
 def test_a_field_that_is_wrong_is_1_and_an_option_that_cannot_be_used_is_2(
-    options: tuple[str, ...], code: int, told: str
+    khqr: Khqr, options: tuple[str, ...], code: int, told: str
 ) -> None:
     finished = khqr("encode", *options)
     assert (finished.returncode, finished.stdout) == (code, "")
@@ -154,7 +173,7 @@ def test_a_field_that_is_wrong_is_1_and_an_option_that_cannot_be_used_is_2(
 
 
 @pytest.mark.parametrize("command", ["encode", "decode", "verify", "inspect"])
-def test_the_help_tells_every_option_and_the_exit_codes(command: str) -> None:
+def test_the_help_tells_every_option_and_the_exit_codes(khqr: Khqr, command: str) -> None:
     finished = khqr(command, "--help")
     assert finished.returncode == 0
     assert "Exit code 0" in finished.stdout
@@ -162,12 +181,12 @@ def test_the_help_tells_every_option_and_the_exit_codes(command: str) -> None:
 
 
 def test_khmer_is_printed_whatever_the_code_page() -> None:
-    finished = khqr("decode", STATIC, PYTHONIOENCODING="cp1252")
+    finished = khqr_process("decode", STATIC, PYTHONIOENCODING="cp1252")
     assert (finished.returncode, finished.stderr) == (0, "")
     assert "ហាងកាហ្វេ" in finished.stdout
 
 
-def test_a_payload_from_abroad_is_explained_and_not_valid() -> None:
+def test_a_payload_from_abroad_is_explained_and_not_valid(khqr: Khqr) -> None:
     text = "00020101021129370016A000000677010111011300660000000005802TH53037646304"
     finished = khqr("inspect", "--json", given=text + emv.crc16(text))
     found: dict[str, Any] = json.loads(finished.stdout)

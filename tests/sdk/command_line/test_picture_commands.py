@@ -1,4 +1,4 @@
-"""`khqr image` and `khqr card`, each through a real process: what is written where, and the exit codes."""
+"""`khqr image` and `khqr card`: what is written where, and the exit codes; each through a real process once."""
 
 from __future__ import annotations
 
@@ -25,8 +25,14 @@ KHMER_CODE = KHQR.individual(
 )
 
 
-def khqr(*arguments, stdin=b""):
-    """Run the command; everything it says is bytes."""
+@pytest.fixture
+def khqr(khqr_here):
+    """Run the command in this process; everything it says is bytes."""
+    return khqr_here
+
+
+def khqr_process(*arguments, stdin=b""):
+    """Run the command in a process of its own."""
     command = [sys.executable, "-m", "bakong_khqr.cli", *map(str, arguments)]
     return subprocess.run(command, input=stdin, capture_output=True, check=False, timeout=60)
 
@@ -37,7 +43,7 @@ def read_back(png):
     return found.text
 
 
-def test_a_file_gets_the_format_of_its_name(tmp_path):
+def test_a_file_gets_the_format_of_its_name(khqr, tmp_path):
     path = tmp_path / "qr.png"
     done = khqr("image", KHQR_CODE.payload, "--out", path, "--scale", 4)
     assert (done.returncode, done.stderr) == (0, b"")
@@ -52,18 +58,18 @@ def test_a_file_gets_the_format_of_its_name(tmp_path):
 
 @pytest.mark.parametrize("arguments", [[], ["-"]])
 def test_a_payload_may_come_by_standard_input(arguments):
-    done = khqr("card", *arguments, stdin=KHMER_CODE.payload.encode() + b"\r\n")
+    done = khqr_process("card", *arguments, stdin=KHMER_CODE.payload.encode() + b"\r\n")
     assert (done.returncode, done.stderr) == (0, b"")
     assert read_back(done.stdout) == KHMER_CODE.payload
 
 
 def test_the_terminal_is_the_default_and_its_blocks_are_utf_8():
-    done = khqr("image", KHQR_CODE.payload)
+    done = khqr_process("image", KHQR_CODE.payload)
     assert done.returncode == 0
     assert done.stdout.decode("utf-8") == KHQR_CODE.to_terminal()
 
 
-def test_json_holds_the_picture_or_where_it_is(tmp_path):
+def test_json_holds_the_picture_or_where_it_is(khqr, tmp_path):
     answer = json.loads(khqr("image", KHQR_CODE.payload, "--json").stdout)
     assert (answer["format"], answer["path"]) == ("png", None)
     assert read_back(base64.b64decode(answer["data_uri"].removeprefix("data:image/png;base64,"))) == KHQR_CODE.payload
@@ -73,7 +79,7 @@ def test_json_holds_the_picture_or_where_it_is(tmp_path):
     assert read_back(path.read_bytes()) == KHQR_CODE.payload
 
 
-def test_the_icon_and_the_logo_are_drawn(tmp_path):
+def test_the_icon_and_the_logo_are_drawn(khqr, tmp_path):
     picture = tmp_path / "mine.png"
     Image.new("RGB", (64, 64), "#00FF00").save(picture)
     done = khqr("card", KHQR_CODE.payload, "--icon", picture, "--logo", picture, "--width", 400)
@@ -98,21 +104,21 @@ def test_the_icon_and_the_logo_are_drawn(tmp_path):
         (["card", KHQR_CODE.payload, "--font", __file__], 2, "fonts: this is not a TrueType or OpenType font"),
     ],
 )
-def test_what_is_wrong_is_said_on_standard_error_with_its_exit_code(arguments, code, message):
+def test_what_is_wrong_is_said_on_standard_error_with_its_exit_code(khqr, arguments, code, message):
     done = khqr(*arguments)
     assert (done.returncode, done.stdout) == (code, b"")
     assert message in done.stderr.decode()
     assert b"Traceback" not in done.stderr
 
 
-def test_input_that_is_not_text_is_a_wrong_payload():
+def test_input_that_is_not_text_is_a_wrong_payload(khqr):
     done = khqr("image", stdin=b"\xff\xfe\x00")
     assert done.returncode == 1
     assert b"Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("command", ["image", "card"])
-def test_json_tells_what_is_wrong_with_a_payload(command):
+def test_json_tells_what_is_wrong_with_a_payload(khqr, command):
     done = khqr(command, "00020101", "--json")
     answer = json.loads(done.stdout)
     assert (done.returncode, answer["valid"]) == (1, False)
@@ -120,7 +126,7 @@ def test_json_tells_what_is_wrong_with_a_payload(command):
 
 
 @pytest.mark.parametrize("command", ["image", "card"])
-def test_help_tells_the_exit_codes_and_every_option(command):
+def test_help_tells_the_exit_codes_and_every_option(khqr, command):
     text = " ".join(khqr(command, "--help").stdout.decode().split())
     for words in (
         "Exit code 0",

@@ -25,7 +25,7 @@ def test_the_choice_is_the_librarys_own(seed):
     assert best_mask(symbol) == symbol.best_mask_pattern()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.integers(11, 25).flatmap(
         lambda side: st.lists(st.lists(st.booleans(), min_size=side, max_size=side), min_size=side, max_size=side)

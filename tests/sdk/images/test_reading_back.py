@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import pytest
 from PIL import Image
 
 from bakong_khqr import images
+from bakong_khqr.images import card as card_layout
+from bakong_khqr.images import symbol
 from bakong_khqr.images.modules import modules
+
+
+@pytest.fixture(autouse=True, scope="module")
+def drawn_once():
+    """A code's symbol is computed once for all its pictures: choosing its mask is most of the work."""
+    once = cache(modules)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(symbol, "modules", once)
+        patched.setattr(card_layout, "modules", once)
+        yield
 
 
 def unread(codes, draw, read_back):

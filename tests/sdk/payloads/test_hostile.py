@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bakong_khqr import KHQR, InvalidKHQR, emv, inspect, verify
+from bakong_khqr import KHQR, ErrorCode, InvalidKHQR, emv, inspect, verify
 from bakong_khqr.advice import ADVICE
 
 NOW_MS = 1_764_000_000_000
@@ -78,8 +78,8 @@ def arbitrary(dice: random.Random) -> str:
     return "".join(dice.choices(alphabet, k=dice.choice((0, 1, 3, 8, 20, 100, 511, 512, 513))))
 
 
-def never_anything_else(text: str) -> None:
-    """Hold every promise that is made for any text at all."""
+def never_anything_else(text: str) -> ErrorCode | None:
+    """Hold every promise that is made for any text at all, and return what is wrong with this one first."""
     verification = verify(text)
     inspection = inspect(text)
     assert [int(one.code) for one in inspection.problems] == [int(one.code) for one in verification.problems]
@@ -103,6 +103,7 @@ def never_anything_else(text: str) -> None:
         assert not verification
     else:
         assert emv.build(data_objects) == text
+    return verification.error_code
 
 
 def texts(count: int, seed: int) -> Iterator[str]:
@@ -111,15 +112,10 @@ def texts(count: int, seed: int) -> Iterator[str]:
         yield arbitrary(dice) if number % 4 == 0 else mutated(dice)
 
 
-def test_no_text_breaks_a_promise() -> None:
-    for text in texts(10_000, seed=1):
-        never_anything_else(text)
-
-
-def test_the_texts_tried_are_of_every_kind() -> None:
-    codes = Counter(verify(text, now=NOW).error_code for text in texts(10_000, seed=1))
-    assert codes[None] > 100, "good ones"
-    assert len(codes) > 25, "faults of many kinds"
+def test_no_text_of_any_kind_breaks_a_promise() -> None:
+    codes = Counter(never_anything_else(text) for text in texts(10_000, seed=1))
+    assert codes[None] > 100, "good ones were tried"
+    assert len(codes) > 25, "and faults of many kinds"
 
 
 @pytest.mark.slow
@@ -132,13 +128,13 @@ def test_no_text_breaks_a_promise_for_long() -> None:
         never_anything_else(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text() | st.binary().map(lambda data: data.decode("utf-8", "surrogateescape")))
 def test_no_text_of_hypothesis_breaks_a_promise(text: str) -> None:
     never_anything_else(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([f"{n:02}" for n in range(100)]), st.text(max_size=40)), max_size=12))
 def test_no_list_of_data_objects_breaks_a_promise(data_objects: list[tuple[str, str]]) -> None:
     text = "".join(f"{identifier}{len(value):02}{value}" for identifier, value in data_objects) + "6304"

@@ -73,7 +73,7 @@ def the_same_comes_back(khqr: KHQR, given_fields: dict[str, Any]) -> None:
     assert verify(khqr.payload, now=decoded.created_at)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(fields(), maybe(text(25)), maybe(text(20)))
 def test_every_field_of_an_individuals_code_comes_back(
     given_fields: dict[str, Any], account_information: str | None, acquiring_bank: str | None
@@ -82,7 +82,7 @@ def test_every_field_of_an_individuals_code_comes_back(
     the_same_comes_back(KHQR.individual(**given_fields), given_fields)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(fields(), text(25), text(20))
 def test_every_field_of_a_merchants_code_comes_back(
     given_fields: dict[str, Any], merchant_id: str, acquiring_bank: str
@@ -91,7 +91,7 @@ def test_every_field_of_a_merchants_code_comes_back(
     the_same_comes_back(KHQR.merchant(**given_fields), given_fields)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.decimals() | st.text("0123456789.", max_size=20) | st.integers(), st.sampled_from(Currency))
 def test_an_amount_is_written_exactly_or_refused(amount: Any, currency: Currency) -> None:
     try:

@@ -9,7 +9,7 @@ import pytest
 
 from bakong_khqr import emv
 from bakong_khqr.money import Currency
-from bakong_khqr.testing import BakongSimulator
+from bakong_khqr.testing import BakongSimulator, simulator
 
 MD5 = "0123456789abcdef0123456789abcdef"
 
@@ -153,9 +153,13 @@ def test_two_simulators_share_no_hash_unless_they_share_a_seed(payload):
     assert BakongSimulator(seed=7).pay(payload).hash == BakongSimulator(seed=7).pay(payload).hash
 
 
-def test_the_oldest_of_ten_thousand_seen_codes_is_forgotten_but_its_payment_is_not(bakong, check, build):
+def test_the_oldest_of_many_seen_codes_is_forgotten_but_its_payment_is_not(bakong, check, build, monkeypatch):
+    monkeypatch.setattr(simulator, "_REMEMBERED_CODES", 100)  # of 10,000
     first = bakong.pay(build(amount="1"))
-    for number in range(10_000):
+    for number in range(99):
+        bakong.remember(build(amount=str(number + 2)))
+    assert bakong.pay(first.md5).md5 == first.md5
+    for number in range(99, 101):
         bakong.remember(build(amount=str(number + 2)))
     with pytest.raises(ValueError, match="is needed"):
         bakong.pay(first.md5)
