@@ -156,7 +156,7 @@ class Unauthorized(BakongError):  # noqa: N818
 
 
 class Blocked(BakongError):  # noqa: N818
-    """HTTP 403 in HTML: the country, a firewall, or a path that is closed. Never a word about the payment."""
+    """HTTP 403 without an error code of Bakong's: the country, a firewall, or a closed path. No word on the payment."""
 
 
 class QuotaExceeded(BakongError):  # noqa: N818
