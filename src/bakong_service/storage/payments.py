@@ -5,8 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from attrs import evolve
-from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
 
 from bakong_service.domain.identifiers import least_number
 from bakong_service.domain.money import Money
@@ -25,7 +24,6 @@ _MADE = (
     "deadline_at", "watch_until", "next_check_at", "next_check_reason", "priority",
 )  # fmt: skip
 _PLAIN = [payments.c[name] for name in dict.fromkeys((*_MADE, "fence", *_CHANGED))]
-_INSERT = insert(payments).inline()
 _SELECT = select(
     *_PLAIN,
     payments.c.qr_enc.label("qr"),
@@ -33,6 +31,7 @@ _SELECT = select(
     payments.c.currency,
     subscriptions.c.reference.label("subscription"),
 ).select_from(payments.outerjoin(subscriptions, subscriptions.c.id == payments.c.subscription_id))
+_NAMES = tuple(_SELECT.selected_columns.keys())
 # Made once: SQLAlchemy takes longer to compare forty columns with what it has compiled than SQLite to find the row.
 _BY = {
     name: _SELECT.where(payments.c[name] == bindparam("wanted")) for name in ("id", "reference", "md5", "bill_number")
@@ -80,7 +79,7 @@ def lock(connection: Connection, payment_id: int) -> Payment | None:
 def lock_all(connection: Connection, payment_ids: Iterable[int]) -> list[Payment]:
     """Payments by id, held until the end of the transaction; always locked in the same order."""
     query = _SELECT.where(payments.c.id.in_(sorted(payment_ids))).order_by(payments.c.id)
-    return [_payment(row) for row in connection.execute(query.with_for_update(of=payments)).mappings()]
+    return [_payment(row) for row in connection.execute(query.with_for_update(of=payments))]
 
 
 def lock_pending_of(connection: Connection, user_id: str, purposes: Iterable[Purpose]) -> list[Payment]:
@@ -90,7 +89,7 @@ def lock_pending_of(connection: Connection, user_id: str, purposes: Iterable[Pur
         payments.c.status == PaymentStatus.PENDING.value,
         payments.c.purpose.in_([purpose.value for purpose in purposes]),
     ).order_by(payments.c.id)
-    return [_payment(row) for row in connection.execute(query.with_for_update(of=payments)).mappings()]
+    return [_payment(row) for row in connection.execute(query.with_for_update(of=payments))]
 
 
 def count_pending_of(connection: Connection, user_id: str, purpose: Purpose, *, at_most: int) -> int:
@@ -141,7 +140,7 @@ def page(
         query = query.where(payments.c.md5 == md5)
     if bill_number is not None:
         query = query.where(payments.c.bill_number == bill_number)
-    return [_payment(row) for row in connection.execute(query).mappings()]
+    return [_payment(row) for row in connection.execute(query)]
 
 
 def save(connection: Connection, old: Payment, new: Payment) -> Payment:
@@ -210,12 +209,12 @@ def looking(payment: Payment, look: Look) -> Payment:
 
 
 def _one(connection: Connection, query: Select[Any], wanted: int | str) -> Payment | None:
-    row = connection.execute(query, {"wanted": wanted}).mappings().one_or_none()
+    row = connection.execute(query, {"wanted": wanted}).one_or_none()
     return None if row is None else _payment(row)
 
 
-def _payment(row: RowMapping) -> Payment:
-    fields = dict(row)
+def _payment(row: Row[*tuple[Any, ...]]) -> Payment:
+    fields = dict(zip(_NAMES, row, strict=True))
     amount = Money(fields.pop("minor"), fields.pop("currency"))
     status, purpose = PaymentStatus(fields.pop("status")), Purpose(fields.pop("purpose"))
     return Payment(amount=amount, status=status, purpose=purpose, **fields)
