@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,18 +14,28 @@ from PIL import Image
 
 from bakong_khqr import KHQR
 
+ENCODE = ("encode", "--csv", "rows.csv", "--out", "codes")
+Encode = Callable[..., "subprocess.CompletedProcess[str]"]
 HEADER = "bakong_account_id,merchant_name,amount,currency,expires_in,bill_number"
 
 
-def encode(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "bakong_khqr.cli", "encode", "--csv", "rows.csv", "--out", "codes", *options],
-        cwd=folder,
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-        env=os.environ | {"NO_COLOR": "1", "COLUMNS": "200"},
-    )
+@pytest.fixture
+def encode(khqr_here: Callable[..., "subprocess.CompletedProcess[bytes]"], monkeypatch: pytest.MonkeyPatch) -> Encode:
+    """`encode(folder, "--json")` makes the folder's `rows.csv` into its `codes`, in this process."""
+
+    def run(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+        monkeypatch.chdir(folder)
+        done = khqr_here(*ENCODE, *options)
+        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run
+
+
+def encode_process(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    """The same as a process of its own."""
+    command = [sys.executable, "-m", "bakong_khqr.cli", *ENCODE, *options]
+    environment = os.environ | {"NO_COLOR": "1", "COLUMNS": "200"}
+    return subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False, env=environment)
 
 
 def write(folder: Path, *lines: str, encoding: str = "utf-8", newline: str = "\n") -> None:
@@ -47,7 +58,7 @@ def test_every_row_is_a_picture_or_an_error_with_its_reason(tmp_path: Path) -> N
         'sokha@aclb,"Sok, ha",1.5,KHR,10m,x',
         "sokha@aclb,Sok, ha,1,KHR,10m,x",
     )
-    finished = encode(tmp_path)
+    finished = encode_process(tmp_path)
     assert finished.returncode == 1, finished.stderr
     assert "2 codes made, 3 rows refused" in finished.stdout
     assert "row 6: amount '1.5': riel are whole" in finished.stdout
@@ -70,7 +81,7 @@ def test_every_row_is_a_picture_or_an_error_with_its_reason(tmp_path: Path) -> N
     assert "7 cells and the header 6" in errors[2]["error"]
 
 
-def test_the_error_report_is_mended_and_given_back(tmp_path: Path) -> None:
+def test_the_error_report_is_mended_and_given_back(encode: Encode, tmp_path: Path) -> None:
     write(tmp_path, HEADER, "sokha@aclb,Sokha,1.5,KHR,10m,x")
     assert encode(tmp_path).returncode == 1
     report = (tmp_path / "codes" / "errors.csv").read_text(encoding="utf-8-sig")
@@ -88,13 +99,15 @@ def test_the_error_report_is_mended_and_given_back(tmp_path: Path) -> None:
         (("bakong_account_id\tmerchant_name", "sokha@aclb\tSokha"), "utf-8", "\n"),
     ],
 )
-def test_what_spreadsheets_write_is_read(tmp_path: Path, lines: tuple[str, ...], encoding: str, newline: str) -> None:
+def test_what_spreadsheets_write_is_read(
+    encode: Encode, tmp_path: Path, lines: tuple[str, ...], encoding: str, newline: str
+) -> None:
     write(tmp_path, *lines, encoding=encoding, newline=newline)
     assert encode(tmp_path).returncode == 0
     assert table(tmp_path / "codes" / "codes.csv")[0]["file"] == "00002-Sokha.png"
 
 
-def test_options_fill_empty_cells_and_choose_the_picture(tmp_path: Path) -> None:
+def test_options_fill_empty_cells_and_choose_the_picture(encode: Encode, tmp_path: Path) -> None:
     write(tmp_path, "merchant_name,amount", "Sokha,", "Dara,20000")
     options = ("--bakong-account-id", "sokha@aclb", "--amount", "100", "--expires-in", "1d", "--json")
     finished = encode(tmp_path, *options, "--picture", "svg")
@@ -104,7 +117,7 @@ def test_options_fill_empty_cells_and_choose_the_picture(tmp_path: Path) -> None
     assert (tmp_path / "codes" / "00002-Sokha.svg").read_text(encoding="utf-8").startswith("<svg")
 
 
-def test_codes_in_use_are_never_overwritten(tmp_path: Path) -> None:
+def test_codes_in_use_are_never_overwritten(encode: Encode, tmp_path: Path) -> None:
     write(tmp_path, HEADER, "sokha@aclb,Sokha,1,KHR,10m,x")
     assert encode(tmp_path, "--picture", "card").returncode == 0
     before = (tmp_path / "codes" / "codes.csv").read_bytes()
@@ -124,7 +137,7 @@ def test_codes_in_use_are_never_overwritten(tmp_path: Path) -> None:
         (b'merchant_name\n"Sokha\n', "unexpected end of data"),
     ],
 )
-def test_a_file_that_cannot_be_read_makes_nothing(tmp_path: Path, content: bytes, told: str) -> None:
+def test_a_file_that_cannot_be_read_makes_nothing(encode: Encode, tmp_path: Path, content: bytes, told: str) -> None:
     (tmp_path / "rows.csv").write_bytes(content)
     finished = encode(tmp_path)
     assert finished.returncode == 2

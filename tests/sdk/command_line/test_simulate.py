@@ -1,13 +1,13 @@
 """`khqr simulate` as a person or a script runs it."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -74,14 +74,18 @@ def test_like_production_with_a_token_that_isn_t_printed_and_a_scenario(tmp_path
         assert "planted-secret" not in process.stdout.read()
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONIOENCODING": "utf-8", "COLUMNS": "200"}
-    return subprocess.run(
-        command(*arguments), capture_output=True, text=True, encoding="utf-8", timeout=30, check=False, env=environment
-    )
+@pytest.fixture
+def run(khqr_here):
+    """`khqr simulate` with what ends it at once, in this process: exit code, and what it says as text."""
+
+    def run(*arguments):
+        done = khqr_here("simulate", *arguments)
+        return SimpleNamespace(returncode=done.returncode, stdout=done.stdout.decode(), stderr=done.stderr.decode())
+
+    return run
 
 
-def test_a_taken_port_is_said_in_one_line():
+def test_a_taken_port_is_said_in_one_line(run):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = run("--port", str(taken.getsockname()[1]))
     assert done.returncode == 1
@@ -93,7 +97,7 @@ def test_a_taken_port_is_said_in_one_line():
     ("content", "complaint"),
     [(None, "scenario.json"), ("{", "scenario.json: can't be read"), ('{"steps": [{}]}', "steps[0]: isn't an object")],
 )
-def test_a_scenario_that_can_t_be_had_is_said_in_one_line(tmp_path, content, complaint):
+def test_a_scenario_that_can_t_be_had_is_said_in_one_line(run, tmp_path, content, complaint):
     file = tmp_path / "scenario.json"
     if content is not None:
         file.write_text(content, encoding="utf-8")
@@ -104,11 +108,11 @@ def test_a_scenario_that_can_t_be_had_is_said_in_one_line(tmp_path, content, com
 
 
 @pytest.mark.parametrize("arguments", [("--port", "70000"), ("--port", "x"), ("--like", "sandbox"), ("--typo",)])
-def test_a_wrong_option_is_a_usage_error(arguments):
+def test_a_wrong_option_is_a_usage_error(run, arguments):
     assert run(*arguments).returncode == 2
 
 
-def test_help_says_what_the_exit_codes_mean():
+def test_help_says_what_the_exit_codes_mean(run):
     done = run("--help")
     assert done.returncode == 0
     assert "Exit code 0 after a stop" in " ".join(done.stdout.split())

@@ -68,7 +68,7 @@ calls = st.lists(st.tuples(st.sampled_from([*names, "/_simulator/scenario"]), bo
 
 
 @settings(
-    max_examples=int(os.environ.get("SIMULATOR_FUZZ_EXAMPLES", "300")),
+    max_examples=int(os.environ.get("SIMULATOR_FUZZ_EXAMPLES", "150")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
