@@ -45,7 +45,7 @@ def build_wheels(session: nox.Session) -> dict[str, Path]:
 
 def workers(session: nox.Session) -> list[str]:
     """Two workers by default, as CI has cores; `-n` on the command line says otherwise."""
-    return [] if any(argument.startswith("-n") for argument in session.posargs) else ["-n", "2"]
+    return [] if any(argument.startswith("-n") for argument in session.posargs) else ["-n", "2", "--dist", "worksteal"]
 
 
 @nox.session
@@ -93,7 +93,7 @@ def tests(session: nox.Session, part: str) -> None:
     chosen = [built["bakong_khqr_sdk"]] if part == "sdk" else list(built.values())
     session.install(*map(str, chosen))
     session.install("--force-reinstall", "--no-deps", *map(str, chosen))
-    folders = ["tests/sdk"] if part == "sdk" else ["tests/service", "tests/end_to_end", "tests/docs"]
+    folders = ["tests/sdk"] if part == "sdk" else ["tests/end_to_end", "tests/service", "tests/docs"]
     # Coverage begins before pytest does: our own pytest plugin is loaded early. It follows workers and processes.
     measured = ("python", "-P", "-m", "coverage", "run", "-m", "pytest", "-m", "not slow")
     environment = {"COVERAGE_FILE": str(ROOT / f".coverage.{part}")}
