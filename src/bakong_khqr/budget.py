@@ -64,7 +64,7 @@ class DailyBudget:
         self._lock = threading.Lock()
         self._day = clock().astimezone(PHNOM_PENH).date()
         self._used = 0
-        self._next_slot = self._next_sending = datetime.min.replace(tzinfo=UTC)
+        self._next_slot = self._next_sending = self._next_late = datetime.min.replace(tzinfo=UTC)
         self._asked_at = self._next_slot
 
     def spend(self, calls: int, *, purpose: str) -> float:  # noqa: ARG002 - the protocol's; here all calls are alike
@@ -73,7 +73,7 @@ class DailyBudget:
             now = self._clock()
             self._roll_over(now)
             if now < self._asked_at:  # the clock was set back: what was planned by it would now be an age away
-                self._next_slot = self._next_sending = now
+                self._next_slot = self._next_sending = self._next_late = now
             self._asked_at = now
             if self.limit is not None and self._used + calls > self.limit:
                 raise QuotaExceeded(
@@ -85,10 +85,10 @@ class DailyBudget:
                 # Each call reserves the next free moment, so that a crowd is spread out and few have to ask twice.
                 turn = max(now, self._next_slot)
                 self._next_slot = turn + calls * self._interval
-            if turn == now:
-                # Whoever comes when it is its turn, or later, still keeps its distance to the last one that left.
-                turn = max(now, self._next_sending)
-            if turn == now:
+            if turn == now and now < self._next_sending:
+                # Late ones keep their distance to the last that left, and don't all come back at the same moment.
+                turn = self._next_late = max(self._next_sending, self._next_late + self._interval)
+            elif turn == now:
                 self._next_sending = now + self._interval
             return (turn - now).total_seconds()
 
