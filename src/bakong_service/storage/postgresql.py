@@ -43,6 +43,8 @@ class PostgresqlExecutor:
         self._engine: AsyncEngine = create_async_engine(
             self._url, pool_size=_POOL, max_overflow=0, pool_timeout=5, connect_args={"server_settings": _SESSION}
         )
+        # A statement sees what is committed, within a transaction or without: a point query needs no BEGIN.
+        self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._listeners: dict[str, list[Listener]] = defaultdict(list)
         self._ear: asyncio.Task[None] | None = None
 
@@ -83,11 +85,11 @@ class PostgresqlExecutor:
         return await self._again(once)
 
     async def read(self, query: Operation[T], *, many: bool = False) -> T:
-        del many  # every query has a connection of its own
+        engine = self._engine if many else self._reading  # a cursor, for a long answer, lives in a transaction
 
         async def once() -> T:
             try:
-                async with self._engine.connect() as connection:
+                async with engine.connect() as connection:
                     return await connection.run_sync(query)
             except (DBAPIError, OSError, PoolTimeout, asyncpg.InterfaceError) as error:
                 if _passes(error):
@@ -97,8 +99,12 @@ class PostgresqlExecutor:
         return await self._again(once)
 
     async def _again(self, once: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await once()  # nearly always: a retrier costs as much as a query
+        except _TryAgain:
+            pass
         caller = stamina.AsyncRetryingCaller(
-            attempts=ATTEMPTS, timeout=None, wait_initial=0.02, wait_max=0.5, wait_jitter=0.05
+            attempts=ATTEMPTS - 1, timeout=None, wait_initial=0.02, wait_max=0.5, wait_jitter=0.05
         )
         try:
             return await caller(_TryAgain, once)

@@ -10,6 +10,7 @@ from attrs import frozen
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
+from starlette.types import Receive, Scope, Send
 
 from bakong_service.web import limits, problems
 from bakong_service.web.auth import authenticate, permit
@@ -33,19 +34,25 @@ class Route:
     test_only: bool = False  # there in test mode alone
 
     def for_starlette(self) -> StarletteRoute:
-        """The entry as Starlette takes it: authenticates, checks the scope, and answers whatever is raised."""
+        """The entry as Starlette takes it. It is the endpoint itself, as an ASGI application: a function would be
+        wrapped in two more layers, for errors that don't come out of here."""
+        return StarletteRoute(self.path, self, methods=[self.method])
 
-        async def endpoint(request: Request) -> Response:
-            try:
-                if self.scope is not None:
-                    request.state.caller = await authenticate(request)
-                    permit(request.state.caller, self.scope)
-                    allowance = await limits.spend(request, request.state.caller.key_id)
-                    response = await self.handler(request)
-                    response.headers.update(limits.headers_of(allowance))
-                    return response
-                return await self.handler(request)
-            except Exception as error:  # noqa: BLE001 - the border: each error becomes a problem, the unforeseen a logged 500
-                return problems.answer(request, error)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Authenticate, check the scope, and answer, whatever is raised."""
+        request = Request(scope, receive, send)
+        try:
+            response = await self._answer(request)
+        except Exception as error:  # noqa: BLE001 - the border: each error becomes a problem, the unforeseen a logged 500
+            response = problems.answer(request, error)
+        await response(scope, receive, send)
 
-        return StarletteRoute(self.path, endpoint, methods=[self.method])
+    async def _answer(self, request: Request) -> Response:
+        if self.scope is None:
+            return await self.handler(request)
+        request.state.caller = who = await authenticate(request)
+        permit(who, self.scope)
+        allowance = await limits.spend(request, who.key_id)
+        response = await self.handler(request)
+        response.headers.update(limits.headers_of(allowance))
+        return response
