@@ -3,6 +3,7 @@
 The SDK's tests run without the service installed, so its modules are imported where a fixture needs them.
 """
 
+import logging
 import os
 import shutil
 import tempfile
@@ -17,6 +18,33 @@ import pytest
 
 if TYPE_CHECKING:
     from bakong_service.storage.executor import Executor
+
+
+# What tests plant as tokens, keys, mail addresses and parts of answers. None of it may turn up in a log.
+PLANTED = ("PLANTED", "planted", "the-secret-of-notices", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "dev@example.test")
+
+
+class Listener(logging.Handler):
+    """Hears every record of the whole run, tracebacks included, and keeps those that tell a secret."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.leaks: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = self.format(record)
+        if any(secret in text for secret in PLANTED):
+            self.leaks.append(text)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_log_of_the_whole_run_tells_a_secret() -> Iterator[None]:
+    listener = Listener()
+    logging.getLogger().addHandler(listener)
+    logging.getLogger().setLevel(logging.DEBUG)
+    yield
+    logging.getLogger().removeHandler(listener)
+    assert listener.leaks == []
 
 
 @pytest.fixture(scope="session")
