@@ -7,9 +7,10 @@ before a call is sent and gives nothing back.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from math import ceil
+from math import ceil, floor
 from typing import Protocol
 
 from bakong_khqr.api.envelope import PHNOM_PENH, next_day_in_phnom_penh
@@ -38,8 +39,8 @@ class AsyncRequestBudget(Protocol):
 class DailyBudget:
     """A budget in memory: `limit` calls in a day of Phnom Penh, at most `calls_per_second`; None doesn't limit.
 
-    The day counts calls that bring a token, the second all of them, by the times when they are really sent: calls that
-    were held up together still leave one by one.
+    The day counts calls that bring a token, the second all of them, by the times when they are really sent: when calls
+    were held up together, no second gets more than its number of them.
 
     Safe to share between threads, tasks and clients of one process. A restart forgets what was spent.
     """
@@ -64,8 +65,11 @@ class DailyBudget:
         self._lock = threading.Lock()
         self._day = clock().astimezone(PHNOM_PENH).date()
         self._used = 0
-        self._next_slot = self._next_sending = self._next_late = datetime.min.replace(tzinfo=UTC)
-        self._asked_at = self._next_slot
+        # So many calls in so long a time: whole calls in a second, or one call in more than that.
+        calls_at_once = max(1, floor(min(calls_per_second or 1, 1_000_000)))
+        self._window = max(timedelta(seconds=1), self._interval) if calls_per_second else timedelta()
+        self._sent: deque[datetime] = deque(maxlen=calls_at_once)
+        self._next_slot = self._next_late = self._asked_at = datetime.min.replace(tzinfo=UTC)
 
     def spend(self, calls: int, *, purpose: str) -> float:  # noqa: ARG002 - the protocol's; here all calls are alike
         """Take `calls`, or raise `QuotaExceeded` and take none; returns the seconds to wait, and then to ask again."""
@@ -73,7 +77,8 @@ class DailyBudget:
             now = self._clock()
             self._roll_over(now)
             if now < self._asked_at:  # the clock was set back: what was planned by it would now be an age away
-                self._next_slot = self._next_sending = self._next_late = now
+                self._next_slot = self._next_late = now
+                self._sent.clear()
             self._asked_at = now
             if self.limit is not None and self._used + calls > self.limit:
                 raise QuotaExceeded(
@@ -85,11 +90,11 @@ class DailyBudget:
                 # Each call reserves the next free moment, so that a crowd is spread out and few have to ask twice.
                 turn = max(now, self._next_slot)
                 self._next_slot = turn + calls * self._interval
-            if turn == now and now < self._next_sending:
-                # Late ones keep their distance to the last that left, and don't all come back at the same moment.
-                turn = self._next_late = max(self._next_sending, self._next_late + self._interval)
+            if turn == now and len(self._sent) == self._sent.maxlen and now - self._sent[0] < self._window:
+                # Whoever wakes up late meets the second's full number, and late ones don't come back all at once.
+                turn = self._next_late = max(self._sent[0] + self._window, self._next_late + self._interval)
             elif turn == now:
-                self._next_sending = now + self._interval
+                self._sent.append(now)
             return (turn - now).total_seconds()
 
     @property

@@ -105,7 +105,7 @@ def test_calls_a_second_are_spread_out_and_each_waits_its_turn(client_for: Any, 
 
 
 @pytest.mark.anyio
-async def test_calls_that_were_held_up_together_leave_one_by_one(scripted: Any, clock: Any) -> None:
+async def test_no_second_gets_more_calls_than_it_may_when_they_were_held_up_together(scripted: Any, clock: Any) -> None:
     sent: list[datetime] = []
     sleepers: list[tuple[datetime, asyncio.Event]] = []
 
@@ -157,9 +157,16 @@ def test_a_call_that_was_deferred_asks_again_before_it_is_sent(client_for: Any, 
     assert (budget.asked[3:], len(bakong.requests)) == ([1], 2)
 
 
-def test_what_sends_no_token_keeps_its_distance_too(clock: Any) -> None:
+def test_what_sends_no_token_counts_for_the_second_too(clock: Any) -> None:
     budget = DailyBudget(0, calls_per_second=4, clock=clock)
-    assert [budget.spend(0, purpose="renew_token") for _ in range(2)] == [0.0, 0.25]
+    assert [budget.spend(0, purpose="renew_token") for _ in range(6)] == [0.0, 0.0, 0.0, 0.0, 1.0, 1.25]
+
+
+def test_a_call_every_other_second_is_a_rate_as_well(clock: Any) -> None:
+    budget = DailyBudget(None, calls_per_second=0.5, clock=clock)
+    assert [budget.spend(calls, purpose="check") for calls in (1, 0, 1)] == [0.0, 2.0, 2.0]
+    clock.now += timedelta(seconds=2)
+    assert budget.spend(0, purpose="check") == 0.0
 
 
 def test_a_clock_that_is_set_back_holds_nobody_up(clock: Any) -> None:
