@@ -143,7 +143,9 @@ class Till:
 
     async def violations(self) -> list[Violation]:
         return await self.executor.read(
-            lambda c: verify(c, self.business.vault, subscription_grace=self.business.subscriptions.grace, now=self.now),
+            lambda c: verify(
+                c, self.business.vault, subscription_grace=self.business.subscriptions.grace, now=self.now
+            ),
             many=True,
         )
 
