@@ -61,8 +61,8 @@ class Executor(Protocol):
         ...
 
     async def read(self, query: Operation[T], *, many: bool = False) -> T:
-        """Run a query that writes nothing. `many` says that it may take a while, or fetches its rows part by part: it must
-        not hold up anything else."""
+        """Run a query that writes nothing. `many` says that it may take a while, or fetches its rows part by part: it
+        must not hold up anything else."""
         ...
 
     def listen(self, channel: str, listener: Listener) -> Callable[[], None]:
