@@ -7,15 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from bakong_service.domain.identifiers import Identifiers
+from bakong_service.storage.inserting import insert_row
 from bakong_service.storage.schema import audit_log
 
 INFO = "INFO"
 SECURITY = "SECURITY"
-
-_INSERT = insert(audit_log).inline()
 
 
 @frozen(kw_only=True)
@@ -55,7 +54,7 @@ def write(
         "details": details,
         "at": now,
     }
-    connection.execute(_INSERT, row)
+    insert_row(connection, audit_log, row)
 
 
 def page(

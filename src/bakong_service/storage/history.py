@@ -7,14 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, Table, select
 
+from bakong_service.storage.inserting import insert_row
 from bakong_service.storage.schema import payment_history, subscription_history
-
-_INSERT = {table: insert(table).inline() for table in (payment_history, subscription_history)}
-
-
-_INSERTS = {table.name: insert(table).inline() for table in (payment_history, subscription_history)}
 
 
 @frozen(kw_only=True)
@@ -103,7 +99,7 @@ def _write(
         "subject_id": subject_id, "version": version, "old_status": old, "new_status": new, "reason": reason,
         "actor": actor, "event_type": event_type, "metadata": metadata, "at": now,
     }  # fmt: skip
-    connection.execute(_INSERT[table], row)
+    insert_row(connection, table, row)
 
 
 def _read(

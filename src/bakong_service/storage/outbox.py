@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, select, update
 
 from bakong_service.domain.event import EVENT_TYPES, Event, NewEvent
 from bakong_service.domain.identifiers import Identifiers
+from bakong_service.storage.inserting import insert_row
 from bakong_service.storage.schema import events
 from bakong_service.storage.signals import EVENTS, signal
 
@@ -22,9 +23,7 @@ _COLUMNS = (
     events.c.feed_pos,
 )
 
-# Made once: both are on the way of every payment.
 _LAST = select(func.coalesce(func.max(events.c.subject_seq), 0)).where(events.c.subject == bindparam("wanted"))
-_INSERT = insert(events).inline()
 
 
 def append(
@@ -40,8 +39,9 @@ def append(
         raise ValueError(f"{event.type!r} isn't an event type; domain/event.py lists them")
     last = 0 if first else connection.execute(_LAST, {"wanted": event.subject}).scalar_one()
     reference = identifiers.reference("evt")
-    connection.execute(
-        _INSERT,
+    insert_row(
+        connection,
+        events,
         {
             "id": identifiers.number(now),
             "reference": reference,

@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from attrs import evolve
-from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, select, update
 
 from bakong_service.domain.identifiers import least_number
 from bakong_service.domain.money import Money
 from bakong_service.domain.payment import Payment, PaymentStatus, Purpose
 from bakong_service.domain.watching import Look
+from bakong_service.storage.inserting import insert_row
 from bakong_service.storage.schema import payments, subscriptions
 
 _NOTED = (
@@ -37,7 +38,6 @@ _BY = {
     name: _SELECT.where(payments.c[name] == bindparam("wanted")) for name in ("id", "reference", "md5", "bill_number")
 }
 _LOCK = _BY["id"].with_for_update(of=payments)
-_INSERT = insert(payments).inline()
 
 
 class StateMoved(Exception):  # noqa: N818 - what happened
@@ -48,7 +48,7 @@ def add(connection: Connection, payment: Payment) -> None:
     """Insert a payment that was just made: what only the watcher writes has the schema's defaults."""
     row = {name: getattr(payment, name) for name in _MADE}
     row |= {"qr_enc": payment.qr, "amount": payment.amount.minor, "currency": payment.amount.currency}
-    connection.execute(_INSERT, row)
+    insert_row(connection, payments, row)
 
 
 def by_id(connection: Connection, payment_id: int) -> Payment | None:
