@@ -22,7 +22,7 @@ from attrs import Factory, define, field
 
 from bakong_service import webhooks
 
-_START_SECONDS = 20.0
+_START_SECONDS = 45.0
 _STOP_SECONDS = 12.0
 _LOOK_SECONDS = 0.05
 
@@ -49,13 +49,13 @@ class Actor:
     log: Path
 
     def wait_until_ready(self, path: str) -> None:
-        """Ask until the process answers. Raises `StageFailed` where it died or takes longer than 20 s."""
+        """Ask until the process answers. Raises `StageFailed` where it died or takes longer than 45 s."""
         ends_at = time.monotonic() + _START_SECONDS
         while time.monotonic() < ends_at:
             if self.process.poll() is not None:
                 raise StageFailed(f"{self.name} ended with {self.process.returncode}:\n{self.last_lines()}")
             try:
-                if httpx.get(self.url + path, timeout=2, trust_env=False).is_success:
+                if httpx.get(self.url + path, timeout=5, trust_env=False).is_success:
                     return
             except httpx.TransportError:
                 pass  # not listening yet

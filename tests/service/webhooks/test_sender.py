@@ -194,7 +194,7 @@ async def test_a_name_server_that_hangs_holds_up_its_own_name_alone(receiver, bu
             go.wait(10)
         return [ip_address("127.0.0.1")]
 
-    sender = Sender(business.webhooks.targets, resolver=Resolver(lookup), deadline_seconds=0.3)
+    sender = Sender(business.webhooks.targets, resolver=Resolver(lookup), deadline_seconds=3)
     try:
         hanging = [
             asyncio.create_task(sender.post(f"http://hangs.test:{receiver.port}/", {}, b"{}")) for _ in range(40)
@@ -203,7 +203,7 @@ async def test_a_name_server_that_hangs_holds_up_its_own_name_alone(receiver, bu
             *(sender.post(f"http://fast{n}.test:{receiver.port}/", {}, b"{}") for n in range(20))
         )
         assert [answer.status for answer in fast] == [204] * 20
-        assert {answer.error for answer in await asyncio.gather(*hanging)} == {"timeout: not done within 0.3 s"}
+        assert {answer.error for answer in await asyncio.gather(*hanging)} == {"timeout: not done within 3 s"}
         assert asked.count("hangs.test") == 1  # one thread a name
     finally:
         go.set()
