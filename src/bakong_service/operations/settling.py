@@ -142,7 +142,10 @@ def _verdict(
     connection: Connection, business: Business, payment: Payment, outcome: Outcome, now: datetime
 ) -> tuple[Judgement, Transition]:
     """The judgement, with what only the database knows: whose the money is, and whether it still buys anything."""
-    known = None if outcome.sighting is None else receipts.by_hash(connection, outcome.sighting.tx_hash)
+    known = None
+    if outcome.sighting is not None:
+        receipts.lock_transaction(connection, outcome.sighting.tx_hash)
+        known = receipts.by_hash(connection, outcome.sighting.tx_hash)
     disposition = None if known is None else known.disposition
     judgement = judge(payment, outcome, business.payments, disposition=disposition, now=now)
     if known and known.payment_id != payment.id and payment.status not in MONEY:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from attrs import field, frozen
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select, text, update
 from sqlalchemy.engine import RowMapping
 
 from bakong_service.domain.money import EXPONENTS, Money
@@ -15,6 +15,8 @@ from bakong_service.storage.schema import receipts
 from bakong_service.vault import Vault
 
 PROVIDER = "bakong"
+
+_LOCK_TRANSACTION = text("SELECT pg_advisory_xact_lock(hashtextextended(:tx_hash, 7239))")
 
 
 @frozen(kw_only=True)
@@ -46,6 +48,16 @@ _COLUMNS = (
     receipts.c.currency, receipts.c.to_account, receipts.c.from_account_enc.label("from_account"),
     receipts.c.external_ref, receipts.c.sent_at, receipts.c.acknowledged_at, receipts.c.seen_at, receipts.c.disposition,
 )  # fmt: skip
+
+
+def lock_transaction(connection: Connection, tx_hash: str) -> None:
+    """Let nobody else judge the same money until this transaction ends. SQLite has one writer.
+
+    Taken after the payment's row. Without it, payments that are shown one transaction at the same moment would each
+    find no receipt of it, and each be paid.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(_LOCK_TRANSACTION, {"tx_hash": tx_hash})
 
 
 def record(

@@ -1,5 +1,7 @@
 """The corners of settling: money of another payment, money that comes too late to buy anything, doubts that end."""
 
+import asyncio
+from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -33,6 +35,15 @@ async def test_a_transaction_that_paid_another_payment_pays_no_second_one(till: 
     assert await till.receipts(other) == []
     await till.settle(other, seen)
     assert len(await till.reviews(other)) == 1
+    assert await till.violations() == []
+
+
+async def test_one_transaction_seen_for_several_payments_at_the_same_moment_pays_one_of_them(till: Any) -> None:
+    made = [await till.create(amount=Money(250, "USD")) for _ in range(8)]
+    seen = till.found(made[0])
+    after = await asyncio.gather(*(till.settle(payment, seen) for payment in made))
+    assert Counter(payment.status for payment in after) == {S.PAID: 1, S.REVIEW: 7}
+    assert sum([len(await till.receipts(payment)) for payment in made]) == 1
     assert await till.violations() == []
 
 
