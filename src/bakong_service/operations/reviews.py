@@ -37,7 +37,8 @@ def resolve(
     """Resolve a review item (M19 to M22); its payment as it then stands.
 
     `note` is required for `refunded` (which transfer) and for `not_ours` (why). Raises `NotFound`, `Invalid`,
-    or `Conflict` where the payment doesn't allow it: `review_resolved`, `effect_no_longer_valid`, `no_money_to_credit`.
+    or `Conflict` where the payment doesn't allow it: `review_resolved`, `effect_no_longer_valid`,
+    `money_used_elsewhere`, `no_money_to_credit`.
     """
     on = ACTIONS.get(action)
     if on is None:
@@ -51,6 +52,9 @@ def resolve(
     if on is On.ACCEPT and not effects.possible(connection, payment, now=now):
         detail = f"what {payment.reference} was for can't be had any more: credit the money, or send it back"
         raise Conflict("effect_no_longer_valid", detail)
+    if on is On.ACCEPT:
+        _check_unused(connection, item)
+        reviews.answer_doubts(connection, payment.id, operator=operator, now=now, but=item.id)
     if on is On.CREDIT:
         _grant(connection, business, payment, item, receipt, now)
     reviews.resolve(connection, item.id, action=action, operator=operator, note=note, now=now)
@@ -120,6 +124,15 @@ def _change(
         effect=effect,
         now=now,
     )
+
+
+def _check_unused(connection: Connection, item: ReviewItem) -> None:
+    """One transfer pays one payment, whoever says otherwise: the other one has to be disowned first."""
+    tx_hash = (item.details or {}).get("tx_hash") if item.kind == "used_elsewhere" else None
+    receipt = None if tx_hash is None else receipts.by_hash(connection, tx_hash)
+    if receipt is not None and receipt.disposition != "rejected":
+        detail = f"the transaction {tx_hash} is another payment's money, where it is {receipt.disposition}"
+        raise Conflict("money_used_elsewhere", detail)
 
 
 def _grant(

@@ -119,7 +119,7 @@ def _settle(
     evidence.keep(
         connection, business, payment, row, outcome, kind=judgement.review, details=judgement.details, now=now
     )
-    if row.to in (PaymentStatus.PAID, PaymentStatus.EXPIRED):
+    if row.receipt is not None or row.to is PaymentStatus.EXPIRED:
         reviews.answer_doubts(connection, payment.id, operator=WATCHER, now=now)
     paid_at = outcome.sighting.happened_at if outcome.sighting and row.to is PaymentStatus.PAID else None
     return carry_out(
@@ -147,8 +147,11 @@ def _verdict(
         receipts.lock_transaction(connection, outcome.sighting.tx_hash)
         known = receipts.by_hash(connection, outcome.sighting.tx_hash)
     disposition = None if known is None else known.disposition
+    elsewhere = known is not None and known.payment_id != payment.id and payment.status not in MONEY
+    if known and elsewhere and reviews.was_disowned(connection, payment.id, known.tx_hash):
+        disposition, elsewhere = "rejected", False
     judgement = judge(payment, outcome, business.payments, disposition=disposition, now=now)
-    if known and known.payment_id != payment.id and payment.status not in MONEY:
+    if known and elsewhere:
         details = {"difference": "used_elsewhere", "tx_hash": known.tx_hash}
         judgement = Judgement(on=On.FOUND_MISMATCH, review="used_elsewhere", details=details)
     row = find(payment, judgement.on, judgement.guard)

@@ -92,16 +92,27 @@ def resolve(
     return closed.rowcount == 1
 
 
-def answer_doubts(connection: Connection, payment_id: int, *, operator: str, now: datetime) -> None:
-    """Close what asks whether a payment was paid at all: Bakong has answered, and nobody needs to look into it."""
+def answer_doubts(
+    connection: Connection, payment_id: int, *, operator: str, now: datetime, but: int | None = None
+) -> None:
+    """Close what asks whether a payment was paid at all: Bakong or a person has answered. `but` is left open."""
     connection.execute(
         update(review_items)
         .where(
+            review_items.c.id != (but or 0),
             review_items.c.payment_id == payment_id,
             review_items.c.kind == "unverifiable",
             review_items.c.resolved_at.is_(None),
         )
         .values(resolved_at=now, action="answered", operator=operator)
+    )
+
+
+def was_disowned(connection: Connection, payment_id: int, tx_hash: str) -> bool:
+    """Whether an operator said of another payment's transaction that it isn't this payment's money."""
+    return any(
+        item.action == "not_ours" and item.kind == "used_elsewhere" and (item.details or {}).get("tx_hash") == tx_hash
+        for item in of_payment(connection, payment_id)
     )
 
 
