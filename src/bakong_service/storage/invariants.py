@@ -61,8 +61,8 @@ _INVARIANTS = (
         """SELECT p.reference AS subject, CAST(COUNT(r.id) AS TEXT) || ' such receipts' AS found FROM payments p
            LEFT JOIN receipts r ON r.payment_id = p.id AND r.disposition = 'applied' AND r.amount_minor = p.amount
              AND r.currency = p.currency AND r.to_account = p.to_account
-           WHERE p.status = 'paid' AND NOT EXISTS (
-             SELECT 1 FROM review_items i WHERE i.payment_id = p.id AND i.action IN ('accept', 'credit'))
+           WHERE p.status = 'paid' AND ' ' || p.flags || ' ' NOT LIKE '% credited %' AND NOT EXISTS (
+             SELECT 1 FROM review_items i WHERE i.payment_id = p.id AND i.action = 'accept')
            GROUP BY p.reference HAVING COUNT(r.id) <> 1""",
     ),
     _Invariant(

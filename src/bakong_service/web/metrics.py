@@ -52,7 +52,7 @@ class Metrics:
         self._errors = self._gauge("bakong_worker_errors", "Steps of a worker that failed since the start", "worker")
         self._age = self._gauge("bakong_worker_last_step_timestamp", "When a worker last did its step", "worker")
         self._facts = self._gauge("bakong_fact", "What the database says now", "name")
-        self._violations = self._gauge("bakong_invariant_violations", "Rows that break an invariant: must be 0")
+        self._violations: Gauge | None = None  # absent until somebody looked: 0 would say that all holds
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request that was answered."""
@@ -70,6 +70,8 @@ class Metrics:
 
     def verified(self, violations: int) -> None:
         """Tell how many rows broke an invariant when it was last looked."""
+        if self._violations is None:
+            self._violations = self._gauge("bakong_invariant_violations", "Rows that break an invariant: must be 0")
         self._violations.set(violations)
 
     def exposition(self, facts: Mapping[str, float]) -> tuple[bytes, str]:

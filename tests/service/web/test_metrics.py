@@ -70,6 +70,7 @@ async def test_invariants_are_checked_every_hour(client: httpx.AsyncClient, serv
     assert (first, told) == (now + timedelta(minutes=5), [])
     assert await verifier.step(first) == first + timedelta(hours=1)
     assert told == [0]
+    assert ("bakong_invariant_violations", "") not in await scraped(client), "nobody has looked, so nothing holds yet"
     service.metrics.verified(3)
     assert (await scraped(client))["bakong_invariant_violations", ""] == 3
 
