@@ -7,13 +7,13 @@ before a call is sent and gives nothing back.
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from math import ceil, floor
 from typing import Protocol
 
-from bakong_khqr.api.envelope import PHNOM_PENH, next_day_in_phnom_penh
+from bakong_khqr.api.envelope import PHNOM_PENH
 from bakong_khqr.errors import InvalidRequest, QuotaExceeded
 
 
@@ -39,8 +39,9 @@ class AsyncRequestBudget(Protocol):
 class DailyBudget:
     """A budget in memory: `limit` calls in a day of Phnom Penh, at most `calls_per_second`; None doesn't limit.
 
-    The day counts calls that bring a token, the second all of them, by the times when they are really sent: when calls
-    were held up together, no second gets more than its number of them.
+    The day counts calls that bring a token, by the turns they are given: one that is deferred past midnight is one of
+    the new day's. The second counts all calls, by the times when they are really sent: when calls were held up
+    together, no second gets more than its number of them.
 
     Safe to share between threads, tasks and clients of one process. A restart forgets what was spent.
     """
@@ -63,8 +64,9 @@ class DailyBudget:
         self._interval = timedelta(microseconds=ceil(1_000_000 / calls_per_second) if calls_per_second else 0)
         self._clock = clock
         self._lock = threading.Lock()
-        self._day = clock().astimezone(PHNOM_PENH).date()
-        self._used = 0
+        # Every day keeps its number, so that a clock that is set back over midnight gives no call twice. A number a day
+        # is too little to be worth forgetting.
+        self._used: Counter[date] = Counter()
         # So many calls in so long a time: whole calls in a second, or one call in more than that.
         calls_at_once = max(1, floor(min(calls_per_second or 1, 1_000_000)))
         self._window = max(timedelta(seconds=1), self._interval) if calls_per_second else timedelta()
@@ -75,41 +77,44 @@ class DailyBudget:
         """Take `calls`, or raise `QuotaExceeded` and take none; returns the seconds to wait, and then to ask again."""
         with self._lock:
             now = self._clock()
-            self._roll_over(now)
             if now < self._asked_at:  # the clock was set back: what was planned by it would now be an age away
                 self._next_slot = self._next_late = now
                 self._sent.clear()
             self._asked_at = now
-            if self.limit is not None and self._used + calls > self.limit:
-                raise QuotaExceeded(
-                    f"our own budget of {self.limit} calls a day is spent", retry_at=next_day_in_phnom_penh(now)
-                )
-            self._used += calls
-            turn = now
-            if calls:
-                # Each call reserves the next free moment, so that a crowd is spread out and few have to ask twice.
-                turn = max(now, self._next_slot)
-                self._next_slot = turn + calls * self._interval
-            if turn == now and len(self._sent) == self._sent.maxlen and now - self._sent[0] < self._window:
+            # Each call reserves the next free moment, so that a crowd is spread out and few have to ask twice.
+            slot = turn = max(now, self._next_slot) if calls else now
+            is_late = slot == now and len(self._sent) == self._sent.maxlen and now - self._sent[0] < self._window
+            if is_late:
                 # Whoever wakes up late meets the second's full number, and late ones don't come back all at once.
-                turn = self._next_late = max(self._sent[0] + self._window, self._next_late + self._interval)
+                turn = max(self._sent[0] + self._window, self._next_late + self._interval)
+            self._charge(calls, _day_of(turn))
+            if calls:
+                self._next_slot = slot + calls * self._interval
+            if is_late:
+                self._next_late = turn
             elif turn == now:
                 self._sent.append(now)
             return (turn - now).total_seconds()
 
     @property
     def used(self) -> int:
-        """Calls taken today."""
+        """Calls taken whose turn is today."""
         with self._lock:
-            self._roll_over(self._clock())
-            return self._used
+            return self._used[_day_of(self._clock())]
 
     @property
     def remaining(self) -> int | None:
         """Calls left today; None when the day isn't limited."""
         return None if self.limit is None else self.limit - self.used
 
-    def _roll_over(self, now: datetime) -> None:
-        today = now.astimezone(PHNOM_PENH).date()
-        if today != self._day:
-            self._day, self._used = today, 0
+    def _charge(self, calls: int, day: date) -> None:
+        if self.limit is not None and self._used[day] + calls > self.limit:
+            midnight = datetime.combine(day + timedelta(days=1), time(), PHNOM_PENH)
+            raise QuotaExceeded(
+                f"our own budget of {self.limit} calls a day is spent", retry_at=midnight.astimezone(UTC)
+            )
+        self._used[day] += calls
+
+
+def _day_of(moment: datetime) -> date:
+    return moment.astimezone(PHNOM_PENH).date()

@@ -66,6 +66,44 @@ def test_the_day_ends_at_midnight_in_phnom_penh(clock: Any) -> None:
     assert budget.used == 1
 
 
+def test_a_call_that_is_deferred_past_midnight_is_one_of_the_new_days(clock: Any) -> None:
+    budget = DailyBudget(100, calls_per_second=0.1, clock=clock)
+    clock.now = MIDNIGHT_IN_PHNOM_PENH - timedelta(minutes=10)
+    turns = [clock.now + timedelta(seconds=budget.spend(1, purpose="check")) for _ in range(100)]
+    assert sum(turn >= MIDNIGHT_IN_PHNOM_PENH for turn in turns) == 40
+    assert budget.remaining == 40
+    clock.now = turns[-1]
+    assert budget.spend(0, purpose="check") == 0.0
+    assert (budget.used, budget.remaining) == (40, 60)
+    for _ in range(60):
+        budget.spend(1, purpose="check")
+    with pytest.raises(errors.QuotaExceeded) as caught:
+        budget.spend(1, purpose="check")
+    assert caught.value.retry_at == MIDNIGHT_IN_PHNOM_PENH + timedelta(days=1)
+
+
+def test_a_day_to_come_that_is_full_already_refuses_until_it_is_over(clock: Any) -> None:
+    budget = DailyBudget(2, calls_per_second=0.1, clock=clock)
+    clock.now = MIDNIGHT_IN_PHNOM_PENH - timedelta(seconds=15)
+    assert [budget.spend(1, purpose="check") for _ in range(4)] == [0.0, 10.0, 20.0, 30.0]
+    for _ in range(2):  # and the refusal takes neither a call nor a place in the queue
+        with pytest.raises(errors.QuotaExceeded) as caught:
+            budget.spend(1, purpose="check")
+        assert caught.value.retry_at == MIDNIGHT_IN_PHNOM_PENH + timedelta(days=1)
+
+
+def test_a_clock_that_is_set_back_over_midnight_gives_no_call_twice(clock: Any) -> None:
+    budget = DailyBudget(100, clock=clock)
+    clock.now = MIDNIGHT_IN_PHNOM_PENH - timedelta(seconds=1)
+    budget.spend(100, purpose="check")
+    clock.now += timedelta(seconds=2)
+    budget.spend(30, purpose="check")
+    clock.now -= timedelta(seconds=2)
+    assert budget.remaining == 0
+    clock.now += timedelta(seconds=2)
+    assert budget.remaining == 70
+
+
 def test_a_refused_call_takes_nothing(clock: Any) -> None:
     budget = DailyBudget(3, clock=clock)
     with pytest.raises(errors.QuotaExceeded):
