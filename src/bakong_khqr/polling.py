@@ -3,13 +3,13 @@
 shown ── ask at the schedule's ages and at hints ──> expiry ── grace ──> one last check
            │ this payment -> returned                                      │ not found -> PaymentExpired
            │ another      -> PaymentMismatch                               │ no answer -> that error
-           │ no answer    -> ask again
+           │ no answer    -> ask again, not before the error's `retry_at`
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import inf
 
 from attrs import field, frozen
@@ -21,7 +21,6 @@ from bakong_khqr.errors import (
     InvalidRequest,
     PaymentExpired,
     PaymentMismatch,
-    QuotaExceeded,
     StaticQRNotSupported,
     TransactionFailed,
     UnexpectedAnswer,
@@ -96,6 +95,7 @@ class PaymentWatch:
         self._schedule = (started_at + timedelta(seconds=age) for age in schedule.ages())
         self._scheduled_at = next(self._schedule, self.closes_at)
         self._follow_up_at: datetime | None = None
+        self._not_before = datetime.min.replace(tzinfo=UTC)
         self._unreadable = 0
         self.due_at = min(self._scheduled_at, self.closes_at)
         """When to ask next."""
@@ -105,9 +105,12 @@ class PaymentWatch:
         return max((self.due_at - now).total_seconds(), 0.0)
 
     def hinted(self, now: datetime) -> None:
-        """Somebody says that the payer is done (the app returned, a button): ask now, and once more a little later."""
-        self.due_at = now
-        self._follow_up_at = now + AFTER_HINT
+        """Somebody says that the payer is done (the app returned, a button): ask now, and once more a little later.
+
+        Where Bakong asked for a pause, "now" is its end.
+        """
+        self.due_at = max(now, self._not_before)
+        self._follow_up_at = self.due_at + AFTER_HINT
 
     def answered(self, transaction: Transaction | None, *, asked_at: datetime) -> Transaction | None:
         """Take an answer: the payment when it is the one asked for, None to go on.
@@ -135,9 +138,11 @@ class PaymentWatch:
         passes = error.transient or isinstance(error, (TransactionFailed, UnexpectedAnswer))
         if not passes or asked_at >= self.closes_at or self._unreadable >= MOST_UNREADABLE:
             raise error
-        if isinstance(error, QuotaExceeded) and error.retry_at is not None and error.retry_at >= self.closes_at:
-            raise error  # nothing more can be learned in time
-        self._plan(after=max(now, error.retry_at or now))
+        if error.retry_at is not None:
+            if error.retry_at > self.closes_at:
+                raise error  # even the last check would come before Bakong wants to be asked
+            self._not_before = error.retry_at
+        self._plan(after=max(now, self._not_before))
 
     def _plan(self, *, after: datetime) -> None:
         """Set the next check: the first after `after` of the schedule, a hint's follow-up, and the last one."""

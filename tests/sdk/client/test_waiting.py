@@ -347,7 +347,25 @@ class TestTheWatchAlone:
         watch.failed(errors.RateLimited("slow down", retry_at=until), asked_at=NOW, now=NOW)
         assert until <= watch.due_at <= until + timedelta(seconds=15)
 
-    def test_the_last_check_is_never_put_off(self, khqr: KHQR) -> None:
+    def test_a_hint_asks_no_sooner_than_bakong_wants_to_be_asked(self, khqr: KHQR) -> None:
+        watch = PaymentWatch(khqr, started_at=NOW, schedule=SPARING)
+        until = NOW + timedelta(seconds=120)
+        watch.failed(errors.RateLimited("slow down", retry_at=until), asked_at=NOW, now=NOW)
+        watch.hinted(NOW + timedelta(seconds=1))
+        assert watch.due_at == until
+        watch.answered(None, asked_at=until)
+        assert watch.due_at == until + timedelta(seconds=10)
+        watch.hinted(until + timedelta(seconds=5))
+        assert watch.due_at == until + timedelta(seconds=5), "the pause is over"
+
+    @pytest.mark.parametrize("kind", [errors.RateLimited, errors.QuotaExceeded, errors.ServerUnavailable])
+    def test_a_pause_that_outlasts_the_last_check_is_raised(self, khqr: KHQR, kind: type[errors.BakongError]) -> None:
         watch = PaymentWatch(khqr, started_at=NOW, schedule=GROWING)
-        watch.failed(errors.RateLimited("slow down", retry_at=CLOSES + timedelta(hours=1)), asked_at=NOW, now=NOW)
+        with pytest.raises(kind):
+            watch.failed(kind("later", retry_at=CLOSES + timedelta(seconds=1)), asked_at=NOW, now=NOW)
+
+    def test_a_pause_that_ends_with_the_wait_leaves_the_last_check(self, khqr: KHQR) -> None:
+        watch = PaymentWatch(khqr, started_at=NOW, schedule=GROWING)
+        watch.failed(errors.RateLimited("slow down", retry_at=CLOSES), asked_at=NOW, now=NOW)
+        watch.hinted(NOW + timedelta(seconds=1))
         assert watch.due_at == watch.closes_at == CLOSES
