@@ -14,9 +14,17 @@ import httpx
 
 from bakong_khqr.api import Call, Response, Token, endpoints
 from bakong_khqr.api.arguments import checked_md5
-from bakong_khqr.api.connection import MAX_ANSWER_BYTES, PRODUCTION, SIT, checked_base_url, headers, unreachable
+from bakong_khqr.api.connection import (
+    MAX_ANSWER_BYTES,
+    PRODUCTION,
+    SIT,
+    checked_base_url,
+    headers,
+    unreachable,
+    unreadable_answer,
+)
 from bakong_khqr.doctor.findings import Finding
-from bakong_khqr.errors import BakongError, Blocked, QuotaExceeded, ServerUnavailable, Unauthorized
+from bakong_khqr.errors import BakongError, Blocked, QuotaExceeded, ServerUnavailable, Unauthorized, UnexpectedAnswer
 
 NO_PAYMENT = "0" * 32
 """An MD5 that no code has, for asking without asking for anything."""
@@ -110,8 +118,11 @@ class _Asking:
         try:
             answer = self._send(call, None)
             as_browser = self._send(call, None, user_agent=BROWSER) if answer.status == 403 else answer
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             yield self._no_way(error)
+            return False
+        except UnexpectedAnswer as error:
+            yield Finding(code="answer_unclear", facts={"reason": error})
             return False
         yield from self._clock_finding(answer)
         if answer.status == 403:
@@ -181,14 +192,16 @@ class _Asking:
     def _clock_finding(self, answer: Response) -> Iterator[Finding]:
         try:
             theirs = parsedate_to_datetime(answer.headers.get("date", ""))
-        except ValueError:
+        except (ValueError, OverflowError):
             return  # without their time there is nothing to compare
+        if theirs.tzinfo is None:  # "-0000" is UTC that doesn't know its place (RFC 5322, 3.3)
+            theirs = theirs.replace(tzinfo=UTC)
         seconds = round(abs((answer.received_at - theirs).total_seconds()))
         yield Finding(
             code="clock_right" if seconds <= CLOCK_TOLERANCE_SECONDS else "clock_wrong", facts={"seconds": seconds}
         )
 
-    def _no_way(self, error: httpx.TransportError) -> Finding:
+    def _no_way(self, error: httpx.RequestError) -> Finding:
         cause: BaseException | None = error
         while cause is not None:
             if isinstance(cause, ssl.SSLError):
@@ -199,7 +212,7 @@ class _Asking:
     def ask(self, call: Call[T], token: Token) -> T:
         try:
             return call.read(self._send(call, token))
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise unreachable(self.base_url, error) from error
 
     def _send(self, call: Call[Any], token: Token | None, *, user_agent: str | None = None) -> Response:
@@ -209,10 +222,13 @@ class _Asking:
             "POST", self.base_url + call.request.path, content=call.request.body, headers=sent, follow_redirects=False
         ) as answer:
             body = bytearray()
-            for chunk in answer.iter_bytes():
-                body += chunk
-                if len(body) > MAX_ANSWER_BYTES:
-                    break
+            try:
+                for chunk in answer.iter_bytes():
+                    body += chunk
+                    if len(body) > MAX_ANSWER_BYTES:
+                        break
+            except httpx.DecodingError as error:  # it does answer, so this isn't a matter of the way
+                raise unreadable_answer("can't be decompressed") from error
         return Response(
             status=answer.status_code, headers=dict(answer.headers), body=bytes(body), received_at=self._now()
         )

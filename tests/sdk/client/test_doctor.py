@@ -59,7 +59,7 @@ def bakong(
         if isinstance(said, Exception):
             raise said
         headers = dict(said.headers) | {"Date": format_datetime(NOW + skew, usegmt=True)}
-        return httpx.Response(said.status_code, headers=headers, content=said.content)
+        return httpx.Response(said.status_code, headers=headers, stream=said.stream)
 
     return httpx.MockTransport(respond)
 
@@ -78,6 +78,11 @@ def untrusted() -> httpx.ConnectError:
     cause.reason = "CERTIFICATE_VERIFY_FAILED"
     error.__cause__ = cause
     return error
+
+
+def undecodable() -> httpx.Response:
+    """What a broken proxy makes of an answer: it says gzip and isn't."""
+    return httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(b"garbage"))
 
 
 WELL = ["token_valid", "address_of_production", "name_found", "clock_right", "door_open", "token_accepted", "list_open"]
@@ -126,6 +131,10 @@ TABLE: list[tuple[str, Token | None, httpx.MockTransport, list[str]]] = [
     ("a page that says 200", jwt(60), bakong(door=httpx.Response(200, html="hello")), [*WELL[:4], "no_bakong"]),
     ("no TLS", jwt(60), bakong(door=untrusted()), [*WELL[:3], "tls_failed"]),
     ("no connection", jwt(60), bakong(door=httpx.ConnectTimeout("")), [*WELL[:3], "no_connection"]),
+    ("a door's garbage", jwt(60), bakong(door=undecodable()), [*WELL[:3], "answer_unclear"]),
+    ("garbage with the token", jwt(60), bakong(check=undecodable()), [*WELL[:5], "answer_unclear"]),
+    ("a list's garbage", jwt(60), bakong(listed=undecodable()), [*WELL[:6], "answer_unclear"]),
+    ("a loop on the way", jwt(60), bakong(door=httpx.TooManyRedirects("")), [*WELL[:3], "no_connection"]),
     ("a clock that is slow", jwt(60), bakong(skew=timedelta(minutes=5)), [*WELL[:3], "clock_wrong", *WELL[4:]]),
     ("a clock that is fast", jwt(60), bakong(skew=-timedelta(hours=7)), [*WELL[:3], "clock_wrong", *WELL[4:]]),
 ]
@@ -134,6 +143,21 @@ TABLE: list[tuple[str, Token | None, httpx.MockTransport, list[str]]] = [
 @pytest.mark.parametrize(("token", "transport", "expected"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
 def test_each_cause_is_told_from_the_others(token: Token | None, transport: Any, expected: list[str]) -> None:
     assert codes(token, transport) == expected
+
+
+@pytest.mark.parametrize(
+    ("date", "found"),
+    [
+        ("Mon, 23 Nov 2026 10:00:00 -0000", ["clock_right"]),
+        ("Mon, 23 Nov 2026 17:00:00 -0000", ["clock_wrong"]),
+        ("Mon, 23 Nov 2026 17:00:00 +0700", ["clock_right"]),
+        ("yesterday", []),
+        ("Mon, 23 Nov 2026 10:00:00 +9999999999999999999", []),
+    ],
+)
+def test_the_clock_is_compared_with_any_date_that_can_be_read(date: str, found: list[str]) -> None:
+    door = httpx.MockTransport(lambda _: httpx.Response(401, headers={"Date": date}))
+    assert [code for code in codes(None, door) if code.startswith("clock")] == found
 
 
 def test_a_name_that_is_not_known_ends_the_examination() -> None:
