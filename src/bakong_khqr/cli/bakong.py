@@ -7,11 +7,15 @@ isn't known, which is never a no.
 import json as json_module
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.request import getproxies
 
 import attrs
+import httpx
 from cyclopts import Parameter
 
 from bakong_khqr import errors
@@ -54,7 +58,25 @@ class Asking:
 
     def client(self) -> BakongClient:
         """A client by these options and the environment."""
-        return BakongClient(**self.options())
+        options = self.options()
+        with proxies_of_the_environment():
+            return BakongClient(**options)
+
+
+@contextmanager
+def proxies_of_the_environment() -> Iterator[None]:
+    """Around the making of a client of httpx, which reads its proxies from the environment: names those that are unfit.
+
+    Raises `InvalidRequest` without what httpx says, as that shows parts of a proxy's URL, and so of its password.
+    """
+    try:
+        yield
+    except BakongError:
+        raise
+    except (httpx.InvalidURL, ValueError, ImportError) as error:
+        names = ", ".join(f"{kind.upper()}_PROXY" for kind in getproxies() if kind in {"http", "https", "all", "no"})
+        why = "SOCKS needs `pip install httpx[socks]`" if isinstance(error, ImportError) else "must be a proxy's URL"
+        raise InvalidRequest(f"{names}: can't be used: {why}; it isn't shown, as it may hold a password") from None
 
 
 BY_ENVIRONMENT = Asking()

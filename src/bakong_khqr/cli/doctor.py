@@ -4,7 +4,7 @@ import json as json_module
 
 import httpx
 
-from bakong_khqr.cli.bakong import BY_ENVIRONMENT, NO, YES, Asking, failed
+from bakong_khqr.cli.bakong import BY_ENVIRONMENT, NO, YES, Asking, failed, proxies_of_the_environment
 from bakong_khqr.cli.language import Language, spoken
 from bakong_khqr.doctor import Verdict, examine
 from bakong_khqr.errors import BakongError
@@ -23,7 +23,8 @@ def doctor(
 
     Each finding comes with what to do. Costs up to three calls of the token's daily quota.
 
-    Exit code 0 when nothing is wrong (warnings allowed), 1 when something is, 2 for options that can't be used.
+    Exit code 0 when nothing is wrong (warnings allowed), 1 when something is, 2 for options, or a proxy setting of the
+    environment, that can't be used.
 
     Parameters
     ----------
@@ -36,7 +37,9 @@ def doctor(
     failures = 0
     try:
         options = asking.options()
-        with httpx.Client(timeout=options["timeout_seconds"]) as http:
+        with proxies_of_the_environment():
+            client = httpx.Client(timeout=options["timeout_seconds"])
+        with client as http:
             for finding in examine(options["token"], base_url=options["base_url"], md5=md5, http_client=http):
                 failures += finding.verdict is Verdict.FAILURE
                 found, advice = finding.found(tongue), finding.advice(tongue)

@@ -282,6 +282,19 @@ class TestDoctor:
         assert khqr_command("doctor", "--base-url", "nonsense")[0] == UNUSABLE
 
 
+@pytest.mark.parametrize("command", [("doctor",), ("check", "0" * 32)], ids=lambda command: command[0])
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY", "NO_PROXY"])
+def test_a_proxy_setting_that_is_none_is_named_and_never_shown(
+    simulator: Any, khqr_command: Any, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], name: str
+) -> None:
+    monkeypatch.setenv(name, "http://u:hunter2#x@h:80")
+    status, out, err = khqr_command(*command)
+    assert (status, out) == (UNUSABLE, "")
+    assert err.startswith(f"khqr {command[0]}: ")
+    assert name in err
+    assert "hunter2" not in err
+
+
 def test_as_real_processes_the_commands_exit_as_they_say(simulator: Any, code: KHQR) -> None:
     def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         program = [sys.executable, "-c", "from bakong_khqr.cli.app import main; main()", *arguments]
