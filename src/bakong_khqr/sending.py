@@ -25,6 +25,7 @@ from bakong_khqr.api.connection import (
     too_slow,
     unreachable,
     unreadable_answer,
+    unusable_proxy,
 )
 from bakong_khqr.api.renewal import TokenInUse
 from bakong_khqr.api.token import checked_token
@@ -67,12 +68,17 @@ class Sender:
         self._base_url = checked_base_url(base_url)
         try:
             _ = httpx.URL(self._base_url).host
-        except (httpx.InvalidURL, UnicodeError) as error:
-            raise InvalidRequest("base_url: its host can't be a name on the network; it isn't shown") from error
+        except (httpx.InvalidURL, UnicodeError):
+            # What httpx says shows the host.
+            raise InvalidRequest("base_url: its host can't be a name on the network; it isn't shown") from None
         self._timeout_seconds = checked_timeout(timeout_seconds)
         self._retry = retry
         self._owns_http = http_client is None
-        self._http = httpx.Client(proxy=checked_proxy(proxy)) if http_client is None else http_client
+        proxy = checked_proxy(proxy)
+        try:
+            self._http = httpx.Client(proxy=proxy) if http_client is None else http_client
+        except (httpx.InvalidURL, ValueError, ImportError) as error:
+            raise unusable_proxy(error) from None
         self._budget = budget
         self._on_token = on_token
         self._clock = clock

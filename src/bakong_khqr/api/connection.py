@@ -51,6 +51,18 @@ def checked_proxy(proxy: str | None) -> str | None:
     return proxy
 
 
+def unusable_proxy(error: Exception) -> InvalidRequest:
+    """The error of a proxy that no connection can be made through, given or of the environment.
+
+    Raise it `from None`: what httpx says shows a piece of the URL, which is the password where that has a `#` in it.
+    """
+    why = "SOCKS needs `pip install httpx[socks]`" if isinstance(error, ImportError) else "it is no URL of a proxy"
+    return InvalidRequest(
+        f"proxy: {why}; it may come from HTTP_PROXY, HTTPS_PROXY, ALL_PROXY or NO_PROXY of the environment, and isn't "
+        "shown, as it may hold a password"
+    )
+
+
 def checked_timeout(timeout_seconds: float) -> float:
     """A timeout of more than 0 seconds. There is no "for ever": a call that never ends is no answer."""
     if isinstance(timeout_seconds, bool) or not isinstance(timeout_seconds, int | float):

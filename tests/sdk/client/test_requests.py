@@ -2,6 +2,8 @@
 
 import asyncio
 import inspect
+import sys
+import traceback
 from decimal import Decimal
 from typing import Any
 
@@ -210,8 +212,9 @@ def test_a_base_url_that_is_none_is_refused_unseen(client_for: Any, scripted: An
      "https://" + "x" * 64 + ".example"],
 )  # fmt: skip
 def test_a_base_url_whose_host_is_no_name_is_refused(client_for: Any, scripted: Any, base_url: str) -> None:
-    with pytest.raises(errors.InvalidRequest, match=r"^base_url: "):
+    with pytest.raises(errors.InvalidRequest, match=r"^base_url: ") as caught:
         client_for(scripted(scripted.NOT_FOUND), base_url=base_url)
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None, "httpx shows the host"
 
 
 @pytest.mark.parametrize(
@@ -255,6 +258,38 @@ def test_each_client_takes_its_own_kind_of_http_client() -> None:
 def test_a_proxy_that_is_none_is_refused_unseen(kind: Any, proxy: str) -> None:
     with pytest.raises(errors.InvalidRequest, match=r"^proxy: must be like") as caught:
         kind("a-token", proxy=proxy)
+    assert "planted" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "proxy"),
+    [
+        (None, "http://u:planted#pw@host:80"),
+        (None, "http://u:planted?pw@host:80"),
+        (None, "http://u:planted@[::1"),
+        ("HTTP_PROXY", "http://u:planted#pw@host:80"),
+        ("HTTPS_PROXY", "ftp://u:planted@host:80"),
+        ("ALL_PROXY", "http://u:planted#pw@host:80"),
+        ("NO_PROXY", "http://u:planted#pw@host:80"),
+    ],
+)
+@pytest.mark.parametrize("kind", [BakongClient, AsyncBakongClient])
+def test_a_proxy_that_httpx_cannot_use_is_refused_unseen(
+    kind: Any, variable: str | None, proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if variable is not None:
+        monkeypatch.setenv(variable, proxy)
+    with pytest.raises(errors.InvalidRequest, match=rf"^proxy: .*{variable or ''}") as caught:
+        kind("a-token", proxy=proxy if variable is None else None)
+    assert "planted" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("kind", [BakongClient, AsyncBakongClient])
+def test_a_socks_proxy_without_its_package_says_what_to_install(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    monkeypatch.setenv("ALL_PROXY", "socks5://u:planted@host:1080")
+    with pytest.raises(errors.InvalidRequest, match=r"^proxy: SOCKS needs `pip install httpx\[socks\]`") as caught:
+        kind("a-token")
     assert "planted" not in str(caught.value)
 
 
