@@ -92,11 +92,16 @@ class DeepLink:
         return self.short_link
 
 
+def state_of(tracking_status: str | None) -> str:
+    """A tracking status to compare by, in capitals and without space around it; empty where there is none."""
+    return (tracking_status or "").strip().upper()
+
+
 def transaction_of(data: object) -> Transaction:
     """Read a Transaction object. Raises `UnreadableMember` when it isn't one, or has a relay's state."""
     members = _object(data, "data")
     tracking_status = _optional_text(members, "trackingStatus")
-    if "status" in members or tracking_status in _RELAY_STATES:
+    if "status" in members or state_of(tracking_status) in _RELAY_STATES:
         raise UnreadableMember("it has a state that Bakong's transactions don't have: a relay's answer")
     return Transaction(
         hash=_text(members, "hash"),

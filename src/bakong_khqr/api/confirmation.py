@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 from attrs import frozen
 
-from bakong_khqr.api.answers import Transaction
+from bakong_khqr.api.answers import Transaction, state_of
 from bakong_khqr.khqr import KHQR
 
-# States in which the money isn't with the receiver. The list of states is open, so an unknown one proves nothing.
-_NOT_RECEIVED = frozenset({"FAILED_AT_ACH", "REFUNDED_BY_RECEIVER"})
+# How states begin in which the money isn't with the receiver, such as the documented `FAILED_AT_ACH` and
+# `REFUNDED_BY_RECEIVER`. The list of states is open: of those that begin otherwise an unknown one proves nothing.
+_NOT_RECEIVED = ("FAIL", "REFUND", "REJECT", "CANCEL", "REVERS", "UNPAID")
 
 
 @frozen(kw_only=True)
@@ -60,6 +61,11 @@ def confirm(khqr: KHQR, transaction: Transaction, *, grace: timedelta = timedelt
     return Confirmation(transaction=transaction, differences=tuple(_differences(khqr, transaction, grace)))
 
 
+def says_not_received(tracking_status: str | None) -> bool:
+    """Whether a tracking status says that the money failed to come or went back, in whatever case it is written."""
+    return state_of(tracking_status).startswith(_NOT_RECEIVED)
+
+
 def _differences(khqr: KHQR, transaction: Transaction, grace: timedelta) -> Iterator[Difference]:
     if transaction.to_account_id != khqr.bakong_account_id:
         yield Difference(field="to_account_id", expected=khqr.bakong_account_id, actual=transaction.to_account_id)
@@ -73,7 +79,7 @@ def _differences(khqr: KHQR, transaction: Transaction, grace: timedelta) -> Iter
             yield Difference(field="created_at", expected=khqr.created_at, actual=sent)
         if khqr.expires_at is not None and sent > khqr.expires_at + grace:
             yield Difference(field="created_at", expected=khqr.expires_at, actual=sent)
-    if transaction.tracking_status in _NOT_RECEIVED:
+    if says_not_received(transaction.tracking_status):
         yield Difference(field="tracking_status", expected=None, actual=transaction.tracking_status)
 
 

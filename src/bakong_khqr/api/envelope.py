@@ -82,8 +82,10 @@ def open_envelope(response: Response, *, absent_code: int | None = None) -> Enve
     response_code, error_code = _codes(document)
     if response.status == 401 or error_code == UNAUTHORIZED:
         raise _error(UNAUTHORIZED, response)
-    # One captured quota answer leaves the code out, so its words count too.
-    if error_code == QUOTA or (error_code is None and response_code == 1 and _QUOTA_TEXT.search(_message(document))):
+    # One captured quota answer leaves the code out, so its words count too: before "not found" above all, which a call
+    # that was never answered doesn't mean.
+    said = response_code == 1 and error_code not in ERRORS and _QUOTA_TEXT.search(_message(document))
+    if error_code == QUOTA or said:
         raise _error(QUOTA, response)
     if response.status != 200:
         raise _error_of_status(response, error_code)

@@ -42,6 +42,9 @@ _ITEM_ERRORS: dict[str, tuple[type[BakongError], str]] = {
     "SERVICE_FAILED": (ServerUnavailable, "Bakong couldn't look this one up (SERVICE_FAILED)"),
 }
 
+# What makes a transaction of an item, wherever it stands in it.
+_MONEY = frozenset({"hash", "fromAccountId", "toAccountId", "currency", "amount"})
+
 
 def read_nothing(response: Response) -> None:
     """A success whose data has nothing to say."""
@@ -79,11 +82,11 @@ def read_transaction(response: Response) -> Transaction | None:
     return None if envelope is None else _transaction(envelope.data, response)
 
 
-def read_transaction_with_hash(response: Response, expected: str) -> Transaction | None:
-    """The payment with the hash `expected`. Another one's is an error, whoever mixed them up."""
+def read_transaction_of(response: Response, asked: Callable[[Transaction], bool], by: str) -> Transaction | None:
+    """The payment that was `asked` for `by` something. One of another is an error, whoever mixed them up."""
     transaction = read_transaction(response)
-    if transaction is not None and transaction.hash.lower() != expected.lower():
-        raise UnexpectedAnswer("Bakong answered with a transaction of another hash")
+    if transaction is not None and not asked(transaction):
+        raise UnexpectedAnswer(f"Bakong answered with a transaction of another {by}")
     return transaction
 
 
@@ -120,7 +123,10 @@ def _outcome(found: Mapping[str, object], key: str, echoed: str, response: Respo
         if echoed == "hash" and transaction.hash.lower() != key.lower():
             return UnexpectedAnswer("the item holds a transaction of another hash")
         return transaction
-    if status == "NOT_FOUND" and not data:
+    if status == "NOT_FOUND":
+        # It contradicts itself where it comes with a transaction, be it in the item itself: that may be money.
+        if data or any(item.get(name) for name in _MONEY - {echoed}):
+            return UnexpectedAnswer("the item says not found and holds a transaction; its state is unknown")
         return None
     if isinstance(status, str) and status in _ITEM_ERRORS:
         kind, text = _ITEM_ERRORS[status]

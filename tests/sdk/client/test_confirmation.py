@@ -45,7 +45,9 @@ def transaction() -> Transaction:
         {"created_at": EXPIRY + timedelta(minutes=2)},
         {"created_at": None},
         {"tracking_status": "RECEIVE_AT_RECEIVER_BANK"},
+        {"tracking_status": "receive_at_receiver_bank "},
         {"tracking_status": "A_STATUS_OF_TOMORROW"},
+        {"tracking_status": " "},
     ],
     ids=str,
 )
@@ -76,7 +78,24 @@ DIFFERENT = [
         "created_at: expected 2026-11-23T10:10:00+00:00, was 2026-11-23T10:12:01+00:00",
     ),
     ({"tracking_status": "REFUNDED_BY_RECEIVER"}, "tracking_status: expected nothing, was REFUNDED_BY_RECEIVER"),
-    ({"tracking_status": "FAILED_AT_ACH"}, "tracking_status: expected nothing, was FAILED_AT_ACH"),
+    *(
+        ({"tracking_status": status}, f"tracking_status: expected nothing, was {status}")
+        for status in (
+            "FAILED_AT_ACH",
+            "failed_at_ach",
+            " FAILED_AT_ACH",
+            "FAILED",
+            "Failure",
+            "REFUNDED",
+            "refunded_by_receiver ",
+            "REJECTED",
+            "CANCELLED",
+            "CANCELED",
+            "REVERSED",
+            "REVERSAL",
+            "UNPAID_YET",
+        )
+    ),
 ]
 
 

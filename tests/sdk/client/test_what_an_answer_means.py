@@ -99,6 +99,9 @@ FULL = {
 }
 LIST = ("transactions_by_md5", ([MD5],))
 BY_HASH = ("transaction_by_hash", (HASH,))
+SHORT_HASH = ("transaction_by_short_hash", (HASH[:8],))
+INSTRUCTION_REF = ("transaction_by_instruction_ref", ("REF",))
+EXTERNAL_REF = ("transaction_by_external_ref", ("REF",))
 HASH_LIST = ("transactions_by_hash", ([HASH],))
 LINK = ("generate_deeplink", ("KHQR",))
 ACCOUNT = ("check_account", ("sokha@demo",))
@@ -152,6 +155,8 @@ ROWS = [
     Row("15 at HTTP 400", 400, said(1, 15), E.ServerUnavailable, transient=True),
     Row("17: the quota", 200, said(1, 17, None, QUOTA_TEXT), E.QuotaExceeded, **QUOTA),
     Row("the quota's text alone", 200, json.dumps({"responseCode": 1, "responseMessage": QUOTA_TEXT}), E.QuotaExceeded, **QUOTA),
+    Row("the quota's text with the code of not found", 200, said(1, 1, None, QUOTA_TEXT), E.QuotaExceeded, **QUOTA),
+    Row("the quota's text with the code of no account", 200, said(1, 11, None, QUOTA_TEXT), E.QuotaExceeded, ACCOUNT, **QUOTA),
     Row("17 at HTTP 429", 429, said(1, 17), E.QuotaExceeded, **QUOTA),
     *(Row(f"{code}: nobody knows it", 200, said(1, code), E.UnexpectedAnswer) for code in (13, 14, 16, 18, 99, 429, -1)),
     # 4.4: HTTP statuses
@@ -208,6 +213,22 @@ ROWS = [
     # 6.8: by hash
     Row("the payment of another hash", 200, paid(hash="f" * 64), E.UnexpectedAnswer, BY_HASH),
     Row("the payment of this hash", 200, paid(), FULL, BY_HASH),
+    Row("the payment of this short hash, amount and currency", 200, paid(), FULL, SHORT_HASH),
+    Row("the payment of this short hash in capitals", 200, paid(hash=HASH.upper(), amount="1.50"), {"hash": HASH.upper()}, SHORT_HASH),
+    Row("the payment of another short hash", 200, paid(hash="f" * 64), E.UnexpectedAnswer, SHORT_HASH),
+    Row("the payment of another amount", 200, paid(amount=99), E.UnexpectedAnswer, SHORT_HASH),
+    Row("the payment of another currency", 200, paid(currency="KHR"), E.UnexpectedAnswer, SHORT_HASH),
+    *(
+        row
+        for call, member, attribute in (
+            (INSTRUCTION_REF, "instructionRef", "instruction_ref"), (EXTERNAL_REF, "externalRef", "external_ref"),
+        )
+        for row in (
+            Row(f"the payment of this {member}", 200, paid(**{member: "REF"}), {attribute: "REF"}, call),
+            Row(f"the payment that leaves its {member} out", 200, paid(**{member: None}), {attribute: None}, call),
+            Row(f"the payment of another {member}", 200, paid(**{member: "OTHER"}), E.UnexpectedAnswer, call),
+        )
+    ),
     # 6.12 and 6.13: lists, of which the one key's outcome is looked at
     Row("item paid, under data", 200, item(status="SUCCESS", data=TRANSACTION), FULL, LIST),
     Row("item paid, under transaction (D6)", 200, item(status="SUCCESS", transaction=TRANSACTION), FULL, LIST),
@@ -216,6 +237,17 @@ ROWS = [
     Row("item paid, without data", 200, item(status="SUCCESS", data=None), E.UnreadableTransaction, LIST),
     Row("item not found", 200, item(status="NOT_FOUND", data=None), None, LIST),
     Row("item not found, with a transaction", 200, item(status="NOT_FOUND", data=TRANSACTION), E.UnexpectedAnswer, LIST),
+    Row("item not found, with a transaction inline", 200, item(**TRANSACTION, status="NOT_FOUND"), E.UnexpectedAnswer, LIST),
+    Row(
+        "item not found, data null and an amount inline", 200, item(status="NOT_FOUND", data=None, amount=99), E.UnexpectedAnswer,
+        LIST,
+    ),
+    Row("item not found, with empty members", 200, item(status="NOT_FOUND", amount=None, toAccountId="", currency=None), None, LIST),
+    Row("hash item not found", 200, success([{"hash": HASH, "status": "NOT_FOUND"}]), None, HASH_LIST),
+    Row(
+        "hash item not found, with a transaction inline", 200, success([TRANSACTION | {"status": "NOT_FOUND"}]), E.UnexpectedAnswer,
+        HASH_LIST,
+    ),
     Row("item static", 200, item(status="STATIC_QR", data=None), E.StaticQRNotSupported, LIST),
     Row("item SERVICE_FAILED", 200, item(status="SERVICE_FAILED"), E.ServerUnavailable, LIST),
     Row("item FAILED", 200, item(status="FAILED"), E.TransactionFailed, LIST),
@@ -299,6 +331,10 @@ ROWS = [
     Row("relay: scanned, with everything", 200, paid(status="SCANNED"), E.UnreadableTransaction),
     Row("relay: scanned, as tracking status", 200, paid(trackingStatus="SCANNED"), E.UnreadableTransaction),
     Row("relay: expired, as tracking status", 200, paid(trackingStatus="EXPIRED"), E.UnreadableTransaction),
+    *(
+        Row(f"relay: {state!r}, as tracking status", 200, paid(trackingStatus=state), E.UnreadableTransaction)
+        for state in ("scanned", " SCANNED", "Unpaid ", "pending", "expired\n")
+    ),
     Row("relay: paid, by its own status", 200, paid(status="PAID"), E.UnreadableTransaction),
     Row("relay: maintenance", 503, said(1, 99), E.ServerUnavailable),
     Row("relay: over its limit", 429, said(1, 429), E.RateLimited),
@@ -319,7 +355,10 @@ def test_an_answer_means_what_the_table_says(row: Row, client_for: Any, khqr: An
     client = client_for(transport, retry=RetryPolicy(attempts=1))
     method, arguments = row.call
     arguments = tuple(khqr if argument == "KHQR" else argument for argument in arguments)
-    options = {"organization": "Example Co", "project": "Shop"} if method == "request_token" else {}
+    options = {
+        "request_token": {"organization": "Example Co", "project": "Shop"},
+        "transaction_by_short_hash": {"amount": "1.5", "currency": "USD"},
+    }.get(method, {})
     try:
         outcome = getattr(client, method)(*arguments, **options)
     except errors.BakongError as error:
