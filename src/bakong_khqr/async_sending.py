@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, TypeVar
@@ -80,6 +81,8 @@ class AsyncSender:
             raise unusable_proxy(error) from None
         self._budget = budget
         self._on_token = on_token
+        self._untold: deque[Token] = deque()
+        self._telling = False
         self._clock = clock
         self._sleep = sleep
 
@@ -91,7 +94,10 @@ class AsyncSender:
     async def issue(self, call: Call[Token]) -> Token:
         """Send a call that issues a token, and use that token from then on."""
         async with self._renewing:
-            return await self._take_over(await self.send(call))
+            token = await self.send(call)
+            self._take_over(token)
+        await self._tell()
+        return token
 
     async def send(self, call: Call[T]) -> T:
         """Send a call, again where the retry policy says so or the token was renewed, and read its answer."""
@@ -168,14 +174,33 @@ class AsyncSender:
             except BakongError as failure:
                 self.in_use.not_renewed(failure)
                 raise failure from error
-            await self._take_over(token)
+            except BaseException:  # this task was cancelled, which is no word on the token
+                self.in_use.abandoned()
+                raise
+            self._take_over(token)
+        await self._tell()
 
-    async def _take_over(self, token: Token) -> Token:
+    def _take_over(self, token: Token) -> None:
         self.in_use.renewed(token)
         log.info("a new Bakong token is in use; it expires at %s", token.expires_at)
-        if self._on_token is not None and (stored := self._on_token(token)) is not None:
-            await stored
-        return token
+        self._untold.append(token)
+
+    async def _tell(self) -> None:
+        """Tell `on_token` of the new tokens, one at a time and in their order.
+
+        The lock of the renewal must be free by then: `on_token` may make calls of its own, which may renew again. What
+        comes while it is at work is told by who is telling.
+        """
+        if not self._untold or self._telling:
+            return
+        self._telling = True
+        try:
+            token = self._untold.popleft()
+            if self._on_token is not None and (stored := self._on_token(token)) is not None:
+                await stored
+        finally:
+            self._telling = False
+            await self._tell()
 
 
 async def _spent(budget: RequestBudget | AsyncRequestBudget, calls: int, purpose: str) -> float | None:

@@ -51,7 +51,9 @@ class BakongClient:
     - `timeout_seconds`: for each step of a call (a connection, a read); a whole answer may take twice that.
     - `retry`: what is sent again after which pause; `RetryPolicy(attempts=1)` for nothing.
     - `http_client`: yours to configure and to close; without it one is made here, with `proxy` (a URL) if given.
-    - `budget`: asked before each sending. `on_token`: told of each new `Token`, to store it.
+    - `budget`: asked before each sending.
+    - `on_token`: told of each new `Token` once it is in use, to store it. It may make calls itself, and what it raises
+      reaches the caller whose call renewed the token.
     - `clock` (aware now) and `sleep` (seconds): for tests.
 
     Every method raises a `BakongError` for what isn't a plain answer; see `bakong_khqr.errors`.

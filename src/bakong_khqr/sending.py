@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
@@ -81,6 +82,8 @@ class Sender:
             raise unusable_proxy(error) from None
         self._budget = budget
         self._on_token = on_token
+        self._untold: deque[Token] = deque()
+        self._telling = threading.Lock()
         self._clock = clock
         self._sleep = sleep
 
@@ -92,7 +95,10 @@ class Sender:
     def issue(self, call: Call[Token]) -> Token:
         """Send a call that issues a token, and use that token from then on."""
         with self._renewing:
-            return self._take_over(self.send(call))
+            token = self.send(call)
+            self._take_over(token)
+        self._tell()
+        return token
 
     def send(self, call: Call[T]) -> T:
         """Send a call, again where the retry policy says so or the token was renewed, and read its answer."""
@@ -168,11 +174,30 @@ class Sender:
             except BakongError as failure:
                 self.in_use.not_renewed(failure)
                 raise failure from error
+            except BaseException:  # this thread was interrupted, which is no word on the token
+                self.in_use.abandoned()
+                raise
             self._take_over(token)
+        self._tell()
 
-    def _take_over(self, token: Token) -> Token:
+    def _take_over(self, token: Token) -> None:
         self.in_use.renewed(token)
         log.info("a new Bakong token is in use; it expires at %s", token.expires_at)
-        if self._on_token is not None:
-            self._on_token(token)
-        return token
+        self._untold.append(token)
+
+    def _tell(self) -> None:
+        """Tell `on_token` of the new tokens, one at a time and in their order.
+
+        The lock of the renewal must be free by then: `on_token` may make calls of its own, which may renew again. What
+        comes while it is at work is told by who is telling.
+        """
+        if not self._untold or not self._telling.acquire(blocking=False):
+            return
+        try:
+            if self._untold:  # another thread may have told it just now
+                token = self._untold.popleft()
+                if self._on_token is not None:
+                    self._on_token(token)
+        finally:
+            self._telling.release()
+            self._tell()

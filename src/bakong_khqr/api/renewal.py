@@ -41,6 +41,10 @@ class TokenInUse:
         """Remember why a renewal failed, for the others who wait for it."""
         self._failure = error
 
+    def abandoned(self) -> None:
+        """Forget a renewal that was cut off before it had an answer, so that the next caller tries at once."""
+        self._last_attempt_at = None
+
     def warning(self, now: datetime) -> str | None:
         """What to tell the token's owner now, once at each of 14, 7, 3 and 1 days; None when there is nothing new."""
         if self.token is None or self.token.expires_at is None:

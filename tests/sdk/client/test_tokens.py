@@ -225,6 +225,88 @@ class TestRenewal:
             await asyncio.gather(*(client.transaction_by_md5(MD5) for _ in range(50)))
         assert office.renewals == len(told) == 1
 
+    def test_an_interrupted_renewal_is_tried_again_at_once(self, client_for: Any) -> None:
+        """Ctrl-C, or a task that is cancelled: no word of Bakong's on the token."""
+        office, interrupts = Office(), [KeyboardInterrupt()]
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            if "renew" in request.url.path and interrupts:
+                raise interrupts.pop()
+            return office.answer(request)
+
+        client = client_for(httpx.MockTransport(answer), "old", email=EMAIL)
+        with pytest.raises(KeyboardInterrupt):
+            client.transaction_by_md5(MD5)
+        assert client.transaction_by_md5(MD5) is None
+        assert office.renewals == 1
+
+    @pytest.mark.anyio
+    async def test_a_cancelled_renewal_fails_none_of_those_who_wait_for_it(self) -> None:
+        office, renewing = Office(), asyncio.Event()
+
+        async def answer(request: httpx.Request) -> httpx.Response:
+            if "renew" in request.url.path and not renewing.is_set():
+                renewing.set()
+                await asyncio.Event().wait()
+            return office.answer(request)
+
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+            client = AsyncBakongClient("old", email=EMAIL, http_client=http)
+            first, *others = [asyncio.create_task(client.transaction_by_md5(MD5)) for _ in range(5)]
+            await renewing.wait()
+            first.cancel()
+            assert await asyncio.wait_for(asyncio.gather(*others), 10) == [None] * 4
+        assert first.cancelled()
+        assert office.renewals == 1
+
+    def test_on_token_may_make_calls_that_renew_again_and_hears_of_the_tokens_in_order(self) -> None:
+        """In a thread, so that a deadlock fails the test and doesn't hang it."""
+        office, told = Office(), []
+
+        def store(token: Token) -> None:
+            if not told:
+                office.good = "refuses the first one too"
+                client.renew_token()
+                assert client.transaction_by_md5(MD5) is None
+            told.append(token.reveal())
+
+        with httpx.Client(transport=office.transport()) as http:
+            client = BakongClient("old", email=EMAIL, http_client=http, on_token=store)
+            thread = threading.Thread(target=client.transaction_by_md5, args=(MD5,), daemon=True)
+            thread.start()
+            thread.join(10)
+            assert not thread.is_alive()
+        assert told == ["issued-1", "issued-2"]
+
+    @pytest.mark.anyio
+    async def test_on_token_may_await_calls_that_renew_again_and_hears_of_the_tokens_in_order(self) -> None:
+        office, told = Office(), []
+
+        async def store(token: Token) -> None:
+            if not told:
+                office.good = "refuses the first one too"
+                await client.renew_token()
+                assert await client.transaction_by_md5(MD5) is None
+            told.append(token.reveal())
+
+        async with httpx.AsyncClient(transport=office.transport()) as http:
+            client = AsyncBakongClient("old", email=EMAIL, http_client=http, on_token=store)
+            await asyncio.wait_for(client.transaction_by_md5(MD5), 10)
+        assert told == ["issued-1", "issued-2"]
+
+    def test_what_on_token_raises_reaches_the_caller_and_the_token_is_in_use(self, client_for: Any) -> None:
+        office, full = Office(), [OSError("disk full")]
+
+        def store(_: Token) -> None:
+            if full:
+                raise full.pop()
+
+        client = client_for(office, "old", email=EMAIL, on_token=store)
+        with pytest.raises(OSError, match="disk full"):
+            client.transaction_by_md5(MD5)
+        assert client.token.reveal() == "issued-1"
+        assert client.renew_token().reveal() == "issued-2", "the next one is told again"
+
     def test_renewing_by_hand_takes_the_new_token_into_use(self, client_for: Any) -> None:
         office = Office()
         client = client_for(office, "old")
