@@ -6,6 +6,8 @@ credit = floor        ( sum over paid periods of (old price - new price) * remai
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from fractions import Fraction
+from math import floor
 
 from attrs import frozen
 
@@ -14,6 +16,7 @@ from bakong_service.domain.plan import Plan
 from bakong_service.domain.subscription import Period
 
 _MICROSECOND = timedelta(microseconds=1)
+_NOTHING = Fraction(0)
 
 
 @frozen
@@ -35,19 +38,33 @@ def ahead(periods: Iterable[Period], now: datetime) -> tuple[Stretch, ...]:
 
 def upgrade_charge(stretches: Iterable[Stretch], plan: Plan) -> Money:
     """What the rest of the paid time costs more under `plan`, rounded half up to the minor unit; never below zero."""
-    numerator, denominator = _difference(stretches, plan)
-    return Money(max(0, (2 * numerator + denominator) // (2 * denominator)), plan.price.currency)
+    return Money(max(0, floor(_difference(stretches, plan) + Fraction(1, 2))), plan.price.currency)
 
 
-def downgrade_credit(stretches: Iterable[Stretch], plan: Plan) -> Money:
-    """What the rest of the paid time costs less under `plan`, rounded down to the minor unit; never below zero."""
-    numerator, denominator = _difference(stretches, plan)
-    return Money(max(0, -numerator // denominator), plan.price.currency)
+def downgrade_credit(stretches: Iterable[Stretch], plan: Plan, *, waived: Fraction = _NOTHING) -> Money:
+    """What the rest of the paid time costs less under `plan`, rounded down to the minor unit; never below zero.
+
+    `waived` is what nobody paid of that time: it isn't earned.
+    """
+    return Money(max(0, floor(-_difference(stretches, plan) - waived)), plan.price.currency)
 
 
-def _difference(stretches: Iterable[Stretch], plan: Plan) -> tuple[int, int]:
+def waived_by_upgrade(stretches: Iterable[Stretch], plan: Plan, *, paid: Money) -> Fraction:
+    """What an upgrade without a QR costs more than the credit that pays for it: exact, in minor units.
+
+    Not rounded: several upgrades of less than half a cent each are waived, and one downgrade gives them back as a cent.
+    """
+    return max(_NOTHING, _difference(stretches, plan) - paid.minor)
+
+
+def waived_after_downgrade(stretches: Iterable[Stretch], plan: Plan, *, waived: Fraction) -> Fraction:
+    """What is still waived under the cheaper plan: the more it costs less, the less is left."""
+    return max(_NOTHING, waived - max(_NOTHING, -_difference(stretches, plan)))
+
+
+def _difference(stretches: Iterable[Stretch], plan: Plan) -> Fraction:
     numerator = sum((plan.price.minor - stretch.price_minor) * stretch.remaining_microseconds for stretch in stretches)
-    return numerator, plan.period // _MICROSECOND
+    return Fraction(numerator, plan.period // _MICROSECOND)
 
 
 @frozen

@@ -30,17 +30,18 @@ def grant(
 
 
 def split(
-    connection: Connection, business: Business, user_id: str, price: Money, purpose: Purpose, *, by_qr: bool = False
+    connection: Connection, business: Business, user_id: str, price: Money, *supersedes: Purpose, by_qr: bool = False
 ) -> Charge:
     """What of a price is charged and what credit pays. `by_qr`: so that at least the least that a QR can ask for is.
 
-    What is set aside for the user's open payment for this purpose counts as theirs: that one will be superseded.
+    What is set aside for the user's open payments for the purposes that will be superseded counts as theirs.
     """
     least = business.subscriptions.least_charge[price.currency]
     balance = credit_entries.balance(connection, user_id, price.currency)
-    superseded = subscription_payments.open_of(connection, user_id, purpose)
-    if superseded is not None and superseded.amount.currency == price.currency:
-        balance += superseded.credit_reserved
+    for purpose in supersedes:
+        superseded = subscription_payments.open_of(connection, user_id, purpose)
+        if superseded is not None and superseded.amount.currency == price.currency:
+            balance += superseded.credit_reserved
     return charge(price, balance=min(balance, price.minor - least) if by_qr else balance, least=least)
 
 

@@ -1,6 +1,7 @@
 """Another plan: dearer at once and paid for by the second, cheaper at the period's end or now with credit."""
 
 from datetime import datetime, timedelta
+from fractions import Fraction
 
 from attrs import evolve, frozen
 from sqlalchemy import Connection
@@ -37,6 +38,7 @@ class _Quoted:
     subscription: Subscription
     plan: Plan
     charge: Charge
+    waived: Fraction  # what neither a QR nor credit pays, in minor units
     quote: Quote
 
 
@@ -72,10 +74,13 @@ def upgrade(
             now=now,
         )
         return Upgrade(quote=found.quote, subscription=subscription, payment=payment)
-    adjustments.add(connection, business.identifiers, subscription.id, "upgrade", quote, now=now)
+    reckoned = {**quote, "waived": str(_waived(connection, subscription) + found.waived)}
+    adjustments.add(connection, business.identifiers, subscription.id, "upgrade", reckoned, now=now)
+    cause = Cause(reason="nothing_to_charge", actor=actor, now=now, facts={"quote": quote})
+    # First, for what an open renewal set aside is in the credit that is spent here.
+    selling.supersede(connection, business, subscription.user_id, (Purpose.RENEWAL, Purpose.UPGRADE), cause)
     source = f"{subscription.reference}#{subscription.version + 1}"
     credit.spend(connection, business, subscription.user_id, found.charge.credit, source=source, now=now)
-    cause = Cause(reason="nothing_to_charge", actor=actor, now=now, facts={"quote": quote})
     after = selling.switch(
         connection, business, subscription, plan=found.plan, happening=Happening.UPGRADE_FREE, cause=cause
     )
@@ -130,14 +135,21 @@ def _downgrade_now(
     paid = periods.from_number(connection, subscription.id, subscription.period_number)
     if any(period.plan.code != subscription.plan.code for period in paid):
         raise _already_paid(subscription)
-    earned = proration.downgrade_credit(proration.ahead(paid, now), plan)
+    ahead, waived = proration.ahead(paid, now), _waived(connection, subscription)
+    earned = proration.downgrade_credit(ahead, plan, waived=waived)
     facts = {
         "earned": str(earned),
         "currency": earned.currency,
         "from_plan": subscription.plan.code,
         "to_plan": plan.code,
     }
-    adjustments.add(connection, business.identifiers, subscription.id, "downgrade", facts, now=now)
+    reckoned = {
+        **facts,
+        "subscription_version": subscription.version,
+        "last_paid_period": subscription.last_paid_period,
+        "waived": str(proration.waived_after_downgrade(ahead, plan, waived=waived)),
+    }
+    adjustments.add(connection, business.identifiers, subscription.id, "downgrade", reckoned, now=now)
     cause = Cause(reason="downgraded", actor=actor, now=now, facts=facts)
     if earned.minor:
         credit.grant(
@@ -159,8 +171,12 @@ def _quoted(connection: Connection, business: Business, reference: str, plan_cod
     check_comparable(subscription, plan)
     _check_direction(subscription, plan, cheaper=False)
     paid = periods.from_number(connection, subscription.id, subscription.period_number)
-    price = proration.upgrade_charge(proration.ahead(paid, now), plan)
+    ahead = proration.ahead(paid, now)
+    price = proration.upgrade_charge(ahead, plan)
     charge = credit.split(connection, business, subscription.user_id, price, Purpose.UPGRADE)
+    if not charge.amount.minor:
+        # Done at once, it supersedes the open renewal: what that one set aside pays before anything is waived.
+        charge = credit.split(connection, business, subscription.user_id, price, Purpose.UPGRADE, Purpose.RENEWAL)
     quote = Quote(
         from_plan=subscription.plan.code,
         from_version=subscription.plan.version,
@@ -176,7 +192,19 @@ def _quoted(connection: Connection, business: Business, reference: str, plan_cod
         last_paid_period=subscription.last_paid_period,
         quoted_at=moment(now) or "",
     )
-    return _Quoted(subscription=subscription, plan=plan, charge=charge, quote=quote)
+    waived = proration.waived_by_upgrade(ahead, plan, paid=charge.credit)
+    return _Quoted(subscription=subscription, plan=plan, charge=charge, waived=waived, quote=quote)
+
+
+def _waived(connection: Connection, subscription: Subscription) -> Fraction:
+    """What free upgrades left unpaid of the time that is still ahead, in minor units. No downgrade may earn it.
+
+    Each change writes the sum that stands after it. By version: ids made in one millisecond have no order.
+    """
+    changes = [reckoned for _, reckoned in adjustments.of_subscription(connection, subscription.id)]
+    last = max(changes, key=lambda reckoned: int(reckoned.get("subscription_version", 0)), default={})
+    is_over = int(last.get("last_paid_period", 0)) < subscription.period_number
+    return Fraction(0 if is_over else last.get("waived", 0))
 
 
 def _already_paid(subscription: Subscription) -> Conflict:
