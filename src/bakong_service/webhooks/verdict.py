@@ -1,6 +1,6 @@
 """What an endpoint's answer means: delivered, try again, or never again."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from bakong_service.domain.delivery import Answer, Verdict
@@ -25,6 +25,8 @@ def retry_after(answer: Answer, *, now: datetime) -> timedelta | None:
         return timedelta(seconds=min(int(text[:9]), 366 * 86_400))
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError, TypeError):  # how it fails differs between Pythons and texts
         return None
-    return None if at.tzinfo is None else max(at - now, timedelta(0))
+    if at.tzinfo is None:  # asctime's form and "-0000" name no zone; a date of HTTP is always UTC (RFC 9110, 5.6.7)
+        at = at.replace(tzinfo=UTC)
+    return max(at - now, timedelta(0))
