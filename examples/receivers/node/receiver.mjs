@@ -42,19 +42,29 @@ async function read(request) {
   let size = 0;
   for await (const part of request) {
     size += part.length;
-    if (size > LARGEST) return null;
-    parts.push(part);
+    // What is too large is read to its end but not kept: leaving the loop would close the connection unanswered.
+    if (size <= LARGEST) parts.push(part);
   }
-  return Buffer.concat(parts).toString("utf8");
+  return size > LARGEST ? null : Buffer.concat(parts).toString("utf8");
 }
 
-const server = createServer(async (request, response) => {
+async function answer(request, response) {
   if (request.method !== "POST" || request.url !== "/webhooks") return response.writeHead(404).end();
   const body = await read(request);
-  const event = body === null ? null : verified(body, request.headers);
+  if (body === null) return response.writeHead(413).end("larger than any event of ours");
+  const event = verified(body, request.headers);
   if (event === null) return response.writeHead(401).end("no signature that we know");
   console.log(event.type, event.subject, event.sequence, take(event));
   response.writeHead(204).end();
+}
+
+// Node doesn't wait for an async listener: what it rejects with, as when a request is aborted, would end the process.
+const server = createServer((request, response) => {
+  answer(request, response).catch((error) => {
+    console.error("not answered:", error.message);
+    if (response.headersSent) response.destroy();
+    else response.writeHead(500).end(); // the service tries again
+  });
 });
 
 server.listen(Number(process.env.PORT ?? 4000), "127.0.0.1", () => console.log("listening", server.address().port));
