@@ -31,6 +31,16 @@ _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?", re.IGNORECASE)
 _PRINTABLE = re.compile(r"[!-\[\]-~]+")  # ASCII without spaces, controls and the backslash, which parsers disagree on
 _NAT64 = IPv6Network("64:ff9b::/96")
 _IPV4_COMPATIBLE = IPv6Network("::/96")
+_GLOBAL_UNICAST = IPv6Network("2000::/3")  # all that IANA has given out for the public internet lies in it
+# What `is_global` of some Pythons that we run on takes for public. The networks outside 2000::/3 are named nevertheless:
+# each carries to an IPv4 address or into a site, and no later widening of that one line may let them in.
+_NEVER_PUBLIC: tuple[Network, ...] = (
+    IPv6Network("64:ff9b:1::/48"),  # NAT64 of a site's own (RFC 8215)
+    IPv6Network("::ffff:0:0:0/96"),  # SIIT's IPv4-translated (RFC 2765)
+    IPv6Network("fec0::/10"),  # site-local, deprecated (RFC 3879)
+    IPv6Network("3fff::/20"),  # documentation (RFC 9637)
+    IPv4Network("192.88.99.0/24"),  # 6to4 relay anycast, deprecated (RFC 7526)
+)
 
 
 class EndpointState(StrEnum):
@@ -100,7 +110,7 @@ class TargetPolicy:
         real = _unwrapped(address)
         if any(real in network for network in self.private_networks if network.version == real.version):
             return None
-        if not real.is_global or real.is_multicast:
+        if not _is_public(real):
             return f"{address} isn't a public address and isn't inside WEBHOOK_PRIVATE_NETWORKS"
         if scheme != "https" or port != 443:
             return f"{scheme} on port {port} is only allowed inside WEBHOOK_PRIVATE_NETWORKS, where {address} isn't"
@@ -181,6 +191,14 @@ def _unwrapped(address: Address) -> Address:
     if address in _NAT64 or (address in _IPV4_COMPATIBLE and int(address) > 1):
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address
+
+
+def _is_public(address: Address) -> bool:
+    if not address.is_global or address.is_multicast:
+        return False
+    if address.version == 6 and address not in _GLOBAL_UNICAST:
+        return False
+    return not any(address in network for network in _NEVER_PUBLIC if network.version == address.version)
 
 
 def faults(

@@ -157,6 +157,29 @@ def test_only_private_networks_of_the_settings_are_excepted(policy: TargetPolicy
         assert rule in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("64:ff9b:1::7f00:1", "64:ff9b:1::/48"),
+        ("::ffff:0:7f00:1", "::ffff:0:0:0/96"),
+        ("fec0::1", "fec0::/10"),
+        ("3fff::1", "3fff::/20"),
+        ("3fff:fff:ffff::1", "3fff::/20"),
+        ("192.88.99.1", "192.88.99.0/24"),
+        ("2002:c058:6301::1", "192.88.99.0/24"),  # 6to4 of the same
+        ("1::1", "1::/16"),
+        ("4000::1", "4000::/3"),
+        ("5f00::1", "5f00::/16"),
+        ("e000::1", "e000::/4"),
+    ],
+)
+def test_what_python_takes_for_public_and_isnt_is_called_only_where_the_settings_name_it(address, network) -> None:
+    """RFC 8215, 2765, 3879, 9637, 7526; and what IANA has given to nobody (ipv6-address-space)."""
+    named = TargetPolicy(private_networks=(ip_network(network),))
+    assert PUBLIC.refusal(ip_address(address), port=443, scheme="https") is not None
+    assert named.refusal(ip_address(address), port=443, scheme="https") is None
+
+
 @given(st.ip_addresses())
 def test_what_isnt_public_is_never_called(address) -> None:
     refused = PUBLIC.refusal(address, port=443, scheme="https") is not None
