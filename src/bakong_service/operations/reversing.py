@@ -39,7 +39,7 @@ def reverse(connection: Connection, business: Business, payment: Payment, *, act
     elif _is_served(connection, payment, now):
         return
     elif subscription.periods_ahead:
-        periods.give_back(connection, subscription.id, subscription.last_paid_period, now=now)
+        periods.give_back(connection, subscription.id, payment.id, now=now)
         shortened = lifecycle.shortened(subscription)
         record(connection, business, subscription, shortened, Happening.PAYMENT_REVERSED, cause)
     else:

@@ -88,10 +88,25 @@ def switch(connection: Connection, subscription_id: int, numbers: Iterable[int],
     )
 
 
-def give_back(connection: Connection, subscription_id: int, number: int, *, now: datetime) -> None:
-    """Mark a period as given back."""
-    connection.execute(
-        update(subscription_periods)
-        .where(_periods.subscription_id == subscription_id, _periods.n == number)
-        .values(reversed_at=now)
-    )
+def give_back(connection: Connection, subscription_id: int, payment_id: int, *, now: datetime) -> None:
+    """Mark the last paid period as given back by this payment, whichever it bought.
+
+    Each period between becomes the next payment's, which so still has one to give back when it is refunded too. The
+    plans in force stay where they are.
+    """
+    bought = bought_by(connection, payment_id)
+    assert bought is not None
+    row = from_number(connection, subscription_id, bought.number)
+    of_these = (_periods.subscription_id == subscription_id) & _periods.n.in_([period.number for period in row])
+    # A payment has one period at any moment, says the key: first none of them has one.
+    connection.execute(update(subscription_periods).where(of_these).values(payment_id=None))
+    for period, buyer in zip(row, [*row[1:], bought], strict=True):
+        connection.execute(
+            update(subscription_periods)
+            .where(_periods.subscription_id == subscription_id, _periods.n == period.number)
+            .values(
+                payment_id=buyer.payment_id,
+                price_minor=buyer.price.minor,
+                reversed_at=now if buyer is bought else None,
+            )
+        )

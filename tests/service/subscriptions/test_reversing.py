@@ -1,0 +1,73 @@
+"""A refund with `reverse` takes back what its payment bought: once, all of it, and nothing that another one bought."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bakong_service.domain.money import Money
+from bakong_service.operations import credit, plan_changes, renewing, reviews
+from bakong_service.storage import invariants, periods
+
+pytestmark = pytest.mark.anyio
+
+
+async def refund(desk: Any, payment: Any) -> None:
+    await desk.do(reviews.record_refund, payment.reference, refund_reference="FT1", reverse=True, operator="op")
+
+
+async def renew(desk: Any) -> Any:
+    """A renewal, asked for and paid."""
+    renewed = await desk.do(renewing.renew, (await desk.of()).reference, actor="api:test")
+    return await desk.pay(renewed.payment)
+
+
+async def upgrade(desk: Any, plan: str = "FAMILY_PREMIUM") -> Any:
+    """An upgrade, asked for and paid."""
+    asked = await desk.do(plan_changes.upgrade, (await desk.of()).reference, plan, actor="api:test")
+    return await desk.pay(asked.payment)
+
+
+async def give(desk: Any, minor: int) -> None:
+    await desk.do(credit.grant, user_id="u1", amount=Money(minor, "USD"), reason="granted", source="rev_1")
+
+
+async def plans_of(desk: Any) -> list[str]:
+    """The plans in force, by paid period."""
+    return [period.plan.code for period in await desk.read(periods.from_number, (await desk.of()).id, 1)]
+
+
+async def last_paid(desk: Any) -> int:
+    found = await desk.read(lambda c: list(invariants.violations(c, subscription_grace=timedelta(3), now=desk.now)))
+    assert [each for each in found if each.invariant in ("I3", "I4", "I5", "I9", "I10", "I11")] == []
+    return int((await desk.of()).last_paid_period)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+async def test_two_refunds_take_two_periods_in_either_order(desk: Any, order: tuple[int, int]) -> None:
+    await desk.subscribe()
+    renewals = [await renew(desk), await renew(desk)]
+    for left, which in zip((2, 1), order, strict=True):
+        await refund(desk, renewals[which])
+        assert await last_paid(desk) == left
+
+
+async def test_a_period_that_was_sold_again_isnt_lost_with_its_former_payment(desk: Any) -> None:
+    await desk.subscribe()
+    second, third = await renew(desk), await renew(desk)
+    await refund(desk, second)
+    fourth = await renew(desk)
+    assert await last_paid(desk) == 3
+    await refund(desk, third)
+    assert await last_paid(desk) == 2
+    await refund(desk, fourth)
+    assert await last_paid(desk) == 1
+
+
+async def test_the_refund_of_all_that_was_paid_ends_it(desk: Any) -> None:
+    first = await desk.pay(await desk.buy())
+    second = await renew(desk)
+    await refund(desk, first)
+    assert ((await desk.of()).status, await last_paid(desk)) == ("active", 1)
+    await refund(desk, second)
+    assert ((await desk.of()).status, (await desk.of()).entitled_until) == ("expired", desk.now)
