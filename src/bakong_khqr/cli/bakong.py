@@ -93,14 +93,21 @@ _SAID: dict[type[BakongError], tuple[str, str]] = {
     errors.TransactionFailed: ("the code may be paid again", "កូដនេះអាចបង់ម្ដងទៀតបាន"),
     errors.StaticQRNotSupported: ("make a dynamic code, with an amount", "សូមបង្កើតកូដឌីណាមិកដែលមានចំនួនទឹកប្រាក់"),
     errors.UnreadableTransaction: ("it may be money: look in your bank's app", "អាចជាប្រាក់ពិត៖ សូមពិនិត្យកម្មវិធីធនាគាររបស់អ្នក"),
+    errors.InvalidRequest: ("ask khqr doctor why", "សូមសួរ khqr doctor ថាបណ្ដាលមកពីអ្វី"),
     errors.UnexpectedAnswer: ("ask again later", "សូមសួរម្ដងទៀតនៅពេលក្រោយ"),
 }
 _UNKNOWN_STATE = ("unknown, which isn't a no", "មិនដឹងចម្លើយ (មិនមែនមានន័យថាទេ)")
 
 
-def failed(command: str, error: Exception, language: Literal["en", "km"], *, json: bool) -> int:
-    """Tell an error on standard error (and as JSON on standard output) and return the exit code."""
-    if isinstance(error, (InvalidKHQR, InvalidRequest, OSError)):
+def failed(
+    command: str, error: Exception, language: Literal["en", "km"], *, json: bool, is_answer: bool = False
+) -> int:
+    """Tell an error on standard error (and as JSON on standard output) and return the exit code.
+
+    `is_answer`: all that was given has been checked already, so an `InvalidRequest` is Bakong's answer, or another
+    server's at that address. It is no word on the payment, and the options may be right.
+    """
+    if isinstance(error, (InvalidKHQR, OSError)) or (isinstance(error, InvalidRequest) and not is_answer):
         print(f"khqr {command}: {error}", file=sys.stderr)
         return UNUSABLE
     if json:

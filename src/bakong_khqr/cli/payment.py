@@ -63,10 +63,14 @@ def check(
     try:
         text = payload_text(md5_or_payload)
         khqr = None if _MD5.match(text) else KHQR.decode(text)
-        with asking.client() as bakong:
-            transaction = bakong.transaction_by_md5(text if khqr is None else khqr.md5)
+        client = asking.client()
     except (BakongError, OSError) as error:
         return failed("check", error, tongue, json=json)
+    try:
+        with client as bakong:
+            transaction = bakong.transaction_by_md5(text if khqr is None else khqr.md5)
+    except (BakongError, OSError) as error:
+        return failed("check", error, tongue, json=json, is_answer=True)
     if transaction is None:
         return _tell("not_found", tongue, json=json)
     if khqr is None:
@@ -105,13 +109,17 @@ def watch(
     from_stdin = payload == "-"
     try:
         khqr = KHQR.decode(payload_text(payload))
-        _tell_progress()
-        hint = threading.Event()
-        print(f"{_said('waiting', tongue)} {khqr!r}", file=sys.stderr)
-        if not from_stdin and sys.stdin.isatty():
-            print(_said("press", tongue), file=sys.stderr)
-            threading.Thread(target=_listen, args=(hint,), daemon=True).start()
-        with asking.client() as bakong:
+        client = asking.client()
+    except (BakongError, OSError) as error:
+        return failed("watch", error, tongue, json=json)
+    _tell_progress()
+    hint = threading.Event()
+    print(f"{_said('waiting', tongue)} {khqr!r}", file=sys.stderr)
+    if not from_stdin and sys.stdin.isatty():
+        print(_said("press", tongue), file=sys.stderr)
+        threading.Thread(target=_listen, args=(hint,), daemon=True).start()
+    try:
+        with client as bakong:
             transaction = bakong.wait_for_payment(khqr, schedule=SPARING if sparing else GROWING, hint=hint)
     except PaymentMismatch as error:
         return _tell("mismatch", tongue, error.transaction, error.differences, json=json)
@@ -121,7 +129,7 @@ def watch(
         print(f"khqr watch: {error}", file=sys.stderr)
         return UNUSABLE
     except (BakongError, OSError) as error:
-        return failed("watch", error, tongue, json=json)
+        return failed("watch", error, tongue, json=json, is_answer=True)
     return _tell("paid", tongue, transaction, json=json)
 
 

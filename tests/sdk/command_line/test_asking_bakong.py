@@ -98,6 +98,7 @@ class TestCheck:
         [
             ({"kind": "unauthorized"}, "Unauthorized"),
             ({"kind": "blocked"}, "Blocked"),
+            ({"kind": "error_code", "error_code": 5}, "InvalidRequest"),
             ({"kind": "error_code", "error_code": 17}, "QuotaExceeded"),
             ({"kind": "error_code", "error_code": 42}, "UnexpectedAnswer"),
             ({"kind": "garbage"}, "UnexpectedAnswer"),
@@ -112,6 +113,21 @@ class TestCheck:
         assert (status, json.loads(out)["state"], json.loads(out)["error"]) == (UNKNOWN, "unknown", kind)
         assert err.startswith("khqr check: unknown, which isn't a no:")
         assert len(err.splitlines()) == 2, "what to do stands below"
+
+    @pytest.mark.parametrize("command", ["check", "watch"])
+    def test_a_server_that_has_no_such_path_knows_nothing_of_the_payment(
+        self, simulator: Any, khqr_command: Any, code: KHQR, monkeypatch: pytest.MonkeyPatch, command: str
+    ) -> None:
+        monkeypatch.setenv("BAKONG_BASE_URL", os.environ["BAKONG_BASE_URL"] + "/elsewhere")
+        status, out, err = khqr_command(command, code.payload, "--json")
+        assert (status, json.loads(out)["state"], json.loads(out)["error"]) == (UNKNOWN, "unknown", "InvalidRequest")
+        assert "HTTP 404" in err
+
+    @pytest.mark.parametrize("command", ["check", "watch"])
+    def test_an_address_that_is_none_is_a_usage_error(
+        self, simulator: Any, khqr_command: Any, code: KHQR, command: str
+    ) -> None:
+        assert khqr_command(command, code.payload, "--base-url", "nonsense", "--json")[:2] == (UNUSABLE, "")
 
     @pytest.mark.parametrize("argument", ["", "nonsense", "0" * 31, "00020101"])
     def test_what_is_neither_md5_nor_payload_is_a_usage_error(
