@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 import httpx
+from attrs import evolve
 
 from bakong_khqr.api import Account, Call, DeepLink, Outcome, SourceInfo, Token, Transaction, endpoints
 from bakong_khqr.api.arguments import checked_khqr
@@ -48,7 +49,8 @@ class BakongClient:
     - `token`: the developer token. Without one (None) only calls that need none work, or with `email` one is issued.
     - `email`: the registered address. With it a refused token is renewed, at most once a call, and the call sent again.
     - `base_url`: another environment (`bakong_khqr.api.connection.SIT`), or a forwarder of yours.
-    - `timeout_seconds`: for each step of a call (a connection, a read); a whole answer may take twice that.
+    - `timeout_seconds`: for each step of a call (a connection, a read); an answer's body must end within twice that.
+      The headers have no such end here: a host that drips them holds the call, which `AsyncBakongClient` cuts off.
     - `retry`: what is sent again after which pause; `RetryPolicy(attempts=1)` for nothing.
     - `http_client`: yours to configure and to close; without it one is made here, with `proxy` (a URL) if given.
     - `budget`: asked before each sending.
@@ -182,11 +184,19 @@ class BakongClient:
         """
         keys = checked_keys("md5s", md5s, fallback)
         try:
-            return self._by_lists(keys, endpoints.transactions_by_md5)
+            outcomes = self._by_lists(keys, endpoints.transactions_by_md5)
         except Blocked:
             if fallback is None:
                 raise
-        return self._singly(keys)
+            return self._singly(keys)
+        # A list may be closed after others were answered: only the keys of those are left.
+        closed = [key for key, outcome in outcomes.items() if isinstance(outcome, Blocked)]
+        if fallback is not None and closed:
+            try:
+                outcomes |= self._singly(closed)
+            except SAME_FOR_ALL as error:
+                outcomes |= dict.fromkeys(closed, error)
+        return outcomes
 
     def transactions_by_hash(self, hashes: Iterable[str]) -> dict[str, Outcome]:
         """What Bakong says of each hash, asked 50 at a time, as `transactions_by_md5`. Open in production."""
@@ -206,9 +216,10 @@ class BakongClient:
         `grace` are over; without an expiry the code is taken to live for 10 minutes from now. Set `hint` when the payer
         may be done (the bank app returned, a button was pressed): Bakong is then asked at once.
 
-        Outages are waited out. Raises `PaymentExpired` when the last check found nothing, `PaymentMismatch` for a
-        payment that isn't the one asked for, `StaticQRNotSupported` for a static code, and the last `BakongError` when
-        waiting can't help, or when the last check had no answer: call again to repeat that check.
+        Outages are waited out, by the schedule instead of the retry policy. Raises `PaymentExpired` when the last check
+        found nothing, `PaymentMismatch` for a payment that isn't the one asked for, `StaticQRNotSupported` for a static
+        code, and the last `BakongError` when waiting can't help, or when the last check had no answer: call again to
+        repeat that check.
         """
         watch = PaymentWatch(
             checked_khqr(khqr),
@@ -216,11 +227,13 @@ class BakongClient:
             schedule=(GROWING if self._budget is None else SPARING) if schedule is None else schedule,
             grace=grace,
         )
+        # The schedule is the retry: a look that fails is followed by the next one, and costs one call.
+        look = evolve(endpoints.transaction_by_md5(watch.khqr.md5), repeatable=False)
         while True:
             self._wait_until_due(watch, hint)
             asked_at = self._clock()
             try:
-                answer = self.transaction_by_md5(watch.khqr.md5)
+                answer = self.send(look)
             except BakongError as error:
                 watch.failed(error, asked_at=asked_at, now=self._clock())
                 log.info("waiting on for a payment: %s", error)

@@ -21,15 +21,23 @@ KEYS = [f"{number:032x}" for number in range(1, 121)]
 class Ledger:
     """A Bakong that knows some payments, answers lists in reverse order, and may have a closed list or a quota."""
 
-    def __init__(self, paid: dict[str, dict[str, Any]], *, closed: bool = False, quota: int | None = None) -> None:
-        self.paid, self.closed, self.quota = paid, closed, quota
+    def __init__(
+        self,
+        paid: dict[str, dict[str, Any]],
+        *,
+        closed: bool = False,
+        closes_after: int | None = None,
+        quota: int | None = None,
+    ) -> None:
+        self.paid, self.closed, self.closes_after, self.quota = paid, closed, closes_after, quota
         self.asked: list[list[str]] = []
         self._lock = threading.Lock()
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)
         keys = body if isinstance(body, list) else [body["md5"]]
-        if isinstance(body, list) and self.closed:
+        if isinstance(body, list) and (self.closed or len(self.asked) == self.closes_after):
+            self.closed = True
             return httpx.Response(403, html="<html>")
         with self._lock:
             self.asked.append(keys)
@@ -166,6 +174,31 @@ def test_in_the_fallback_one_keys_trouble_is_its_own(client_for: Any, scripted: 
         type(None),
         type(None),
     ]
+
+
+def test_where_the_list_closes_midway_the_fallback_asks_only_the_rest_singly(client_for: Any, paid: Any) -> None:
+    ledger = Ledger(paid, closes_after=1)
+    outcomes = client_for(ledger).transactions_by_md5(KEYS, fallback="singles")
+    assert outcome_of(outcomes) == expected(paid)
+    assert list(outcomes) == KEYS
+    assert ledger.asked[0] == KEYS[:50]
+    assert sorted(ledger.asked[1:]) == [[key] for key in KEYS[50:]]
+
+
+def test_without_the_fallback_a_list_that_closes_midway_is_blocked_for_the_rest(client_for: Any, paid: Any) -> None:
+    ledger = Ledger(paid, closes_after=1)
+    outcomes = client_for(ledger).transactions_by_md5(KEYS)
+    assert outcome_of({key: outcomes[key] for key in KEYS[:50]}) == expected(paid, KEYS[:50])
+    assert all(isinstance(outcomes[key], errors.Blocked) for key in KEYS[50:])
+
+
+def test_a_list_and_singles_that_close_midway_lose_no_answer(client_for: Any, paid: Any) -> None:
+    ledger = Ledger(paid, closes_after=1, quota=1)
+    outcomes = client_for(ledger).transactions_by_md5(KEYS, fallback="singles")
+    assert outcome_of({key: outcomes[key] for key in KEYS[:50]}) == expected(paid, KEYS[:50])
+    assert all(isinstance(outcomes[key], errors.QuotaExceeded) for key in KEYS[50:])
+    assert list(outcomes) == KEYS
+    assert len(ledger.asked) == 2
 
 
 @pytest.mark.parametrize("fallback", [None, "singles"])

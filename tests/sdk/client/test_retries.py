@@ -8,6 +8,8 @@ import httpx
 import pytest
 
 from bakong_khqr import errors
+from bakong_khqr.budget import DailyBudget
+from bakong_khqr.polling import SPARING
 from bakong_khqr.retry import RetryPolicy
 
 MD5 = "0" * 32
@@ -97,6 +99,19 @@ def test_a_retry_after_beyond_the_longest_pause_is_left_to_the_caller(
         client_for(bakong).transaction_by_md5(MD5)
     assert caught.value.retry_at == NOW + timedelta(minutes=10)
     assert clock.slept == []
+
+
+def test_a_look_of_a_wait_is_sent_once_since_the_schedule_is_the_retry(
+    client_for: Any, scripted: Any, khqr: Any, clock: Any
+) -> None:
+    bakong, budget = (
+        scripted(httpx.Response(200, json={"responseCode": 1, "errorCode": 15})),
+        DailyBudget(100, clock=clock),
+    )
+    with pytest.raises(errors.ServerUnavailable):
+        client_for(bakong, budget=budget).wait_for_payment(khqr, schedule=SPARING)
+    assert len(bakong.requests) == 2
+    assert budget.remaining == 98
 
 
 @pytest.mark.parametrize(
