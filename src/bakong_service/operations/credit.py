@@ -1,7 +1,8 @@
 """A user's credit: given, set aside for a payment, spent, given back. The balance is never negative.
 
 Whoever takes holds `storage.subscriptions.lock_user`; giving needs no lock. The entries of a payment, in order:
-`reserved` (at create), `given_back` (it closed unpaid), `reserved_again` (its money came all the same).
+`reserved` (at create), `given_back` (it closed unpaid), `reserved_again` (its money came all the same), `reversed` (it
+was refunded, and what it bought taken back).
 """
 
 from datetime import datetime
@@ -14,7 +15,7 @@ from bakong_service.domain.proration import Charge, charge
 from bakong_service.operations.business import Business
 from bakong_service.storage import credit_entries, subscription_payments
 
-RESERVED, GIVEN_BACK, RESERVED_AGAIN = "reserved", "given_back", "reserved_again"
+RESERVED, GIVEN_BACK, RESERVED_AGAIN, REVERSED = "reserved", "given_back", "reserved_again", "reversed"
 SPENT, PAYMENT_CREDITED, REFUNDED = "spent", "payment_credited", "refunded"
 
 
@@ -80,6 +81,16 @@ def keep(connection: Connection, business: Business, payment: Payment, *, now: d
     if _was_given_back(connection, payment):
         taken = min(payment.credit_reserved, _balance(connection, payment))
         _entry(connection, business, payment, -taken, RESERVED_AGAIN, now)
+
+
+def reverse(connection: Connection, business: Business, payment: Payment, *, now: datetime) -> None:
+    """What the payment bought is taken back: so is the user's the credit that was spent on it. Done once."""
+    entries = (
+        credit_entries.of(connection, reason=reason, source=payment.reference)
+        for reason in (RESERVED, GIVEN_BACK, RESERVED_AGAIN)
+    )
+    if spent := -sum(entry.minor for entry in entries if entry is not None):
+        _entry(connection, business, payment, spent, REVERSED, now)
 
 
 def _was_given_back(connection: Connection, payment: Payment) -> bool:

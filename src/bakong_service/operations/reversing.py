@@ -22,7 +22,7 @@ def reverse(connection: Connection, business: Business, payment: Payment, *, act
 
     Of the paid periods it is the last; with none paid ahead the subscription ends now. Days that were served can't be
     taken back: where the payment's own period is over, or the subscription is, or has another plan by now, nothing
-    is. Credit that was spent meanwhile stays spent.
+    is. The credit that was spent on what is taken is the user's again; what money became and was spent stays spent.
     """
     subscriptions.lock_user(connection, owner(payment))
     credited = credit_entries.of(connection, reason=credit.PAYMENT_CREDITED, source=payment.reference)
@@ -36,9 +36,11 @@ def reverse(connection: Connection, business: Business, payment: Payment, *, act
     cause = Cause(reason="refunded", actor=actor, now=now, facts={"payment": payment.reference})
     if payment.purpose is Purpose.UPGRADE:
         _take_upgrade(connection, business, subscription, payment, cause)
-    elif _is_served(connection, payment, now):
         return
-    elif subscription.periods_ahead:
+    if _is_served(connection, payment, now):
+        return
+    credit.reverse(connection, business, payment, now=now)  # first: events tell the user's credit
+    if subscription.periods_ahead:
         periods.give_back(connection, subscription.id, payment.id, now=now)
         shortened = lifecycle.shortened(subscription)
         record(connection, business, subscription, shortened, Happening.PAYMENT_REVERSED, cause)
@@ -72,6 +74,7 @@ def _take_upgrade(
         return
     plan = plans.of_version(connection, quote.from_plan, quote.from_version)
     assert plan is not None
+    credit.reverse(connection, business, payment, now=cause.now)
     selling.switch(
         connection, business, subscription, plan=plan, happening=Happening.PAYMENT_REVERSED, cause=cause,
         tells=("subscription.downgraded",),

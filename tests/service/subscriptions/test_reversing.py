@@ -7,7 +7,9 @@ import pytest
 
 from bakong_service.domain.money import Money
 from bakong_service.operations import credit, plan_changes, renewing, reviews
+from bakong_service.operations.settling import pass_deadline
 from bakong_service.storage import invariants, periods
+from bakong_service.storage import payments as rows
 
 pytestmark = pytest.mark.anyio
 
@@ -71,3 +73,43 @@ async def test_the_refund_of_all_that_was_paid_ends_it(desk: Any) -> None:
     assert ((await desk.of()).status, await last_paid(desk)) == ("active", 1)
     await refund(desk, second)
     assert ((await desk.of()).status, (await desk.of()).entitled_until) == ("expired", desk.now)
+
+
+# The credit that was spent on it
+
+
+async def test_the_credit_of_a_refunded_renewal_is_the_users_again(desk: Any) -> None:
+    await desk.subscribe()
+    await give(desk, 40)
+    renewal = await renew(desk)
+    assert (renewal.amount.minor, renewal.credit_reserved, await desk.credit()) == (10, 40, 0)
+    await refund(desk, renewal)
+    assert (await last_paid(desk), await desk.credit()) == (1, 40)
+
+
+async def test_the_credit_of_a_refunded_upgrade_is_the_users_again_and_its_event_says_so(desk: Any) -> None:
+    subscription = await desk.subscribe()
+    await give(desk, 40)
+    await refund(desk, await upgrade(desk))
+    assert (await plans_of(desk), await desk.credit()) == (["PREMIUM"], 40)
+    assert (await desk.events(subscription.reference))[-1]["credit"] == {"amount": "0.40", "currency": "USD"}
+
+
+async def test_credit_that_was_taken_again_for_late_money_is_given_back_once(desk: Any) -> None:
+    subscription = await desk.subscribe()
+    await give(desk, 40)
+    asked = (await desk.do(renewing.renew, subscription.reference, actor="api:test")).payment
+    desk.after(seconds=16 * 60)
+    await desk.do(lambda c, b, now: pass_deadline(c, b, rows.lock(c, asked.id), now=now))
+    assert await desk.credit() == 40
+    await refund(desk, await desk.pay(asked, sent_at=asked.created_at))
+    assert (await last_paid(desk), await desk.credit()) == (1, 40)
+
+
+async def test_credit_that_was_spent_on_days_that_were_served_stays_spent(desk: Any) -> None:
+    await give(desk, 40)
+    first = await desk.pay(await desk.buy())
+    await renew(desk)
+    desk.after(days=31)
+    await refund(desk, first)
+    assert (await last_paid(desk), await desk.credit()) == (2, 0)
