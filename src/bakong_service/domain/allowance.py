@@ -58,6 +58,12 @@ class Allowance:
         in_calls = -(-open_payments // 50) if mode is Mode.BULK else open_payments
         return self.remaining < LOOKS_PER_PAYMENT * (in_calls + _PAYMENTS_TO_COME)
 
+    def mode(self, doors: Mode, open_payments: int) -> Mode:
+        """How payments are looked at, with Bakong's doors as they are and the calls that are left."""
+        if doors is Mode.BLOCKED:
+            return doors
+        return Mode.STARVED if self.is_starved(open_payments, doors) else doors
+
     def permits(self, priority: int, *, open_payments: int, now: datetime) -> bool:
         """Whether a look of this priority may spend a call now."""
         if self.is_blocked(now):

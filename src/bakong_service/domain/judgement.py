@@ -18,9 +18,6 @@ FAILED_APART = timedelta(seconds=30)
 """Bakong may say "transaction failed" while a payment is still under way: it must say so twice, this far apart."""
 MOST_UNREADABLE = 3
 
-# States in which the money isn't with the receiver. The list is open, so an unknown one proves nothing.
-_NOT_RECEIVED = frozenset({"FAILED_AT_ACH", "REFUNDED_BY_RECEIVER"})
-
 
 @frozen(kw_only=True)
 class Judgement:
@@ -96,7 +93,7 @@ def _difference(
         return "currency", payment.amount.currency, sighting.currency
     if sighting.amount != payment.amount.decimal:
         return "amount", str(payment.amount), _plain(sighting.amount)
-    if sighting.tracking_status in _NOT_RECEIVED:
+    if not sighting.is_received:
         return "not_received", None, sighting.tracking_status
     happened_at = sighting.happened_at
     if happened_at is None:

@@ -31,6 +31,7 @@ class Sighting:
     sent_at: datetime | None  # createdDateMs: when the payer sent
     acknowledged_at: datetime | None = None  # acknowledgedDateMs
     tracking_status: str | None = None
+    is_received: bool = True  # False where the tracking status says that the money failed to come or went back
 
     @property
     def happened_at(self) -> datetime | None:

@@ -52,20 +52,22 @@ _AFTER_HINT = timedelta(seconds=10)  # Bakong shows a payment within about 10 s,
 _LOOK_BACKS = (timedelta(minutes=2), timedelta(hours=1), timedelta(hours=6))  # after the deadline
 _UNVERIFIABLE_EVERY = timedelta(hours=6)
 UNVERIFIABLE_FOR = timedelta(days=7)
+_MADE_ONCE = frozenset({"hint", "starved", "look_back"})  # looks that the rhythm doesn't come back to
+_HINT_GOOD_FOR = timedelta(hours=24)  # past every midnight's new quota; a hint isn't asked about for ever
 _BACKOFF_FIRST, _BACKOFF_LONGEST = timedelta(seconds=5), timedelta(seconds=300)
 
 
 def next_look(payment: Payment, mode: Mode, *, now: datetime, outcome: Outcome | None = None) -> Look:
     """The look after `now`, for the payment as it stands after `outcome` was recorded (None: at its creation)."""
     if payment.status not in WATCHED:
-        return NEVER
+        return _after_the_end(payment, now, outcome)
     if payment.last_outcome == Answer.STATIC_QR:  # Bakong can't follow this code: asking again tells no more
         return Look(payment.deadline_at, "deadline") if payment.status is PaymentStatus.PENDING else NEVER
     if outcome is not None and _ends_the_watch(payment, outcome):
         return NEVER
     look = _rhythm(payment, mode, now)
     if outcome is not None and outcome.answer is Answer.NO_ANSWER:
-        look = _held_back(look, payment, now, outcome)
+        look = _held_back(_unanswered(payment, now) or look, payment, now, outcome)
     if look.at is not None and payment.status is PaymentStatus.PENDING and look.at >= payment.deadline_at:
         return Look(payment.deadline_at, "deadline")
     return look
@@ -117,14 +119,43 @@ def _after_the_watch(payment: Payment, now: datetime) -> Look:
     return Look(now + _UNVERIFIABLE_EVERY if asked_enough else now, "unverifiable", Priority.LOOK_BACK)
 
 
+def _after_the_end(payment: Payment, now: datetime, outcome: Outcome | None) -> Look:
+    """Nothing looks by itself any more. A hint at an expired payment is worth a look until that look is answered."""
+    hinted = payment.status is PaymentStatus.EXPIRED and _is_hint_fresh(payment, now)
+    if hinted and outcome is not None and outcome.answer in (Answer.NO_ANSWER, Answer.UNREADABLE):
+        return _held_back(Look(now, "hint", Priority.HINT), payment, now, outcome)
+    return NEVER
+
+
+def _unanswered(payment: Payment, now: datetime) -> Look | None:
+    """The look that was due and got no answer, where the rhythm has moved on from it: it is made again, not skipped.
+
+    None for looks that the rhythm repeats by itself: those of every few seconds, and those after the watch.
+    """
+    # One that lies ahead was planned just now, by the deadline that passed.
+    due = payment.next_check_at is not None and payment.next_check_at <= now
+    if not due or payment.next_check_reason not in _MADE_ONCE or now >= payment.watch_until:
+        return None
+    if payment.next_check_reason == "hint" and not _is_hint_fresh(payment, now):
+        return None
+    return Look(now, payment.next_check_reason, payment.priority)
+
+
+def _is_hint_fresh(payment: Payment, now: datetime) -> bool:
+    return payment.hint_at is not None and now < payment.hint_at + _HINT_GOOD_FOR
+
+
 def _held_back(look: Look, payment: Payment, now: datetime, outcome: Outcome) -> Look:
-    """No answer: not before the provider says, or before a pause that doubles."""
+    """No answer: not before the provider says, or before a pause that doubles.
+
+    The look keeps its reason: it decides whether the look is worth a call. What went wrong is in `last_outcome`.
+    """
     if look.at is None:
         return look
     not_before = outcome.retry_at or now + backoff(payment.no_answers)
     if look.at >= not_before:
         return look
-    return Look(not_before, outcome.reason or "no_answer", look.priority)
+    return Look(not_before, look.reason, look.priority)
 
 
 def is_unverifiable(payment: Payment, outcome: Outcome, now: datetime) -> bool:

@@ -121,7 +121,7 @@ def hint(connection: Connection, business: Business, reference: str, *, now: dat
 def viewed(connection: Connection, business: Business, reference: str, *, now: datetime) -> Payment:  # noqa: ARG001
     """A page with the QR is open: while it is, the payment is looked at before others."""
     payment = _held(connection, reference)
-    if payment.status in HINTABLE:
+    if payment.status in HINTABLE and now < payment.deadline_at:
         payment = evolve(payment, viewed_at=now, priority=min(payment.priority, Priority.PAGE_OPEN))
         payments.hasten(connection, payment)
     return payment

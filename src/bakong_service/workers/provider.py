@@ -33,7 +33,7 @@ from bakong_service.storage import access, budget, claims
 from bakong_service.storage.claims import Claimed
 from bakong_service.storage.executor import Executor
 from bakong_service.workers.budget import BudgetSpent
-from bakong_service.workers.reading import after_quota, outcome_of
+from bakong_service.workers.reading import QUOTA_PROBE, after_quota, outcome_of
 from bakong_service.workers.tokens import TokenKeeper
 
 T = TypeVar("T")
@@ -42,7 +42,6 @@ LIST_SIZE = 50
 LISTS_IN_FLIGHT = 8
 SINGLES_IN_FLIGHT = 4
 _RATE_LIMIT_PAUSE = timedelta(seconds=30)
-_QUOTA_PROBE = timedelta(hours=1)
 _SINGLES_OF_A_LIST = 3  # items of one list that are asked for again, singly, while its lease lasts
 _WORTH_A_CALL = frozenset({"hint", "starved", "look_back", "closing_check", "unverifiable"})
 
@@ -82,14 +81,12 @@ class Provider:
     @property
     def mode(self) -> Mode:
         """How payments are looked at now."""
-        if self.access.mode is Mode.BLOCKED:
-            return Mode.BLOCKED
-        return Mode.STARVED if self.allowance.is_starved(self.open_payments, self.access.mode) else self.access.mode
+        return self.allowance.mode(self.access.mode, self.open_payments)
 
     @property
     def lanes(self) -> int:
-        """How many calls may be under way at once; halved by each 429."""
-        if self.access.mode is Mode.BLOCKED:
+        """How many calls may be under way at once; halved by each 429, and one where it is a probe."""
+        if self.access.mode is Mode.BLOCKED or self.allowance.blocked_until is not None:
             return 1
         most = LISTS_IN_FLIGHT if self.access.asks_lists(self._clock.now()) else SINGLES_IN_FLIGHT
         return min(self._in_flight, most)
@@ -123,7 +120,7 @@ class Provider:
         if self._paused_until is not None and now < self._paused_until:
             return _unasked("rate_limited", self._paused_until)
         if self.allowance.is_blocked(now):
-            return _unasked("quota", after_quota(now, payment.id))
+            return _unasked("quota", self.allowance.blocked_until)
         if self.mode is Mode.STARVED and payment.priority != Priority.HINT and payment.reason not in _WORTH_A_CALL:
             return _unasked("starved", now)
         if not self.allowance.permits(payment.priority, open_payments=self.open_payments, now=now):
@@ -194,7 +191,7 @@ class Provider:
             case BudgetSpent():
                 self.allowance = evolve(self.allowance, used=self.allowance.limit or self.allowance.used)
             case QuotaExceeded():
-                until = min(next_day(now), now + _QUOTA_PROBE)
+                until = min(next_day(now), now + QUOTA_PROBE)
                 self.allowance = evolve(self.allowance, blocked_until=until)
                 limit = self._daily_limit
                 await self._executor.run(lambda c: budget.block(c, limit=limit, until=until, now=now))

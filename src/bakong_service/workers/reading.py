@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from attrs import asdict
 
 from bakong_khqr.api import Transaction
+from bakong_khqr.api.confirmation import says_not_received
 from bakong_khqr.errors import (
     BakongError,
     Blocked,
@@ -20,6 +21,7 @@ from bakong_khqr.errors import (
 )
 from bakong_service.domain.allowance import next_day
 from bakong_service.domain.outcome import Answer, Outcome, Sighting
+from bakong_service.workers.budget import BudgetSpent
 
 _REASONS: tuple[tuple[type[BakongError], str], ...] = (
     (RateLimited, "rate_limited"),
@@ -30,7 +32,9 @@ _REASONS: tuple[tuple[type[BakongError], str], ...] = (
     (InvalidRequest, "invalid_request"),
 )
 _AFTER_RATE_LIMIT = timedelta(seconds=30)  # where Bakong didn't say when
-_SPREAD = timedelta(minutes=10)  # nobody knows when exactly the quota is given back, and not all need ask at once
+_SPREAD = timedelta(minutes=10)  # not all need ask in the same second
+QUOTA_PROBE = timedelta(hours=1)
+"""How long Bakong isn't asked after it said that the quota is spent: nobody knows when exactly it is given back."""
 
 
 def outcome_of(answer: Transaction | BakongError | None, *, asked_at: datetime, spread: int = 0) -> Outcome:
@@ -56,7 +60,8 @@ def _no_answer(error: BakongError, asked_at: datetime, spread: int) -> Outcome:
     if reason == "rate_limited":
         retry_at = retry_at or asked_at + _AFTER_RATE_LIMIT
     elif reason == "quota":
-        retry_at = after_quota(asked_at, spread)
+        tomorrow = after_quota(asked_at, spread)
+        retry_at = tomorrow if isinstance(error, BudgetSpent) else min(tomorrow, asked_at + QUOTA_PROBE)
     return Outcome(answer=Answer.NO_ANSWER, asked_at=asked_at, reason=reason, retry_at=retry_at)
 
 
@@ -76,6 +81,7 @@ def _sighting(transaction: Transaction) -> Sighting:
         sent_at=transaction.created_at,
         acknowledged_at=transaction.acknowledged_at,
         tracking_status=transaction.tracking_status,
+        is_received=not says_not_received(transaction.tracking_status),
     )
 
 

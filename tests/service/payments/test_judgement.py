@@ -59,7 +59,12 @@ def test_the_payers_time_decides_and_not_ours(after_deadline: timedelta, guard: 
         ({"currency": "KHR"}, "currency", "USD", "KHR"),
         ({"to_account": "other@aclb"}, "receiver", "sokha@aclb", "other@aclb"),
         ({"to_account": "SOKHA@aclb"}, "receiver", "sokha@aclb", "SOKHA@aclb"),
-        ({"tracking_status": "REFUNDED_BY_RECEIVER"}, "not_received", None, "REFUNDED_BY_RECEIVER"),
+        (
+            {"tracking_status": "REFUNDED_BY_RECEIVER", "is_received": False},
+            "not_received",
+            None,
+            "REFUNDED_BY_RECEIVER",
+        ),
         ({"sent_at": None}, "unreadable", "a time", None),
         (
             {"sent_at": MADE - timedelta(minutes=3)},

@@ -106,12 +106,56 @@ def test_no_answer_holds_the_next_look_back() -> None:
     for failures, seconds in ((1, 5), (2, 10), (3, 20), (6, 160), (7, 300), (50, 300)):
         payment = evolve(PAYMENT, no_answers=failures, last_check_at=at(1))
         held = next_look(payment, Mode.BULK, now=at(1), outcome=none)
-        assert held == Look(at(1) + timedelta(seconds=seconds), "server_unavailable")
+        assert held == Look(at(1) + timedelta(seconds=seconds), "payer_may_pay")
     told = evolve(none, reason="rate_limited", retry_at=at(4))
-    assert next_look(PAYMENT, Mode.BULK, now=at(1), outcome=told) == Look(at(4), "rate_limited")
+    assert next_look(PAYMENT, Mode.BULK, now=at(1), outcome=told) == Look(at(4), "payer_may_pay")
     assert next_look(PAYMENT, Mode.BULK, now=at(1), outcome=evolve(told, retry_at=at(1))).reason == "payer_may_pay"
-    nameless = evolve(none, reason=None)
-    assert next_look(evolve(PAYMENT, no_answers=3), Mode.BULK, now=at(1), outcome=nameless).reason == "no_answer"
+
+
+@pytest.mark.parametrize("mode", [Mode.BULK, Mode.SINGLES, Mode.STARVED, Mode.BLOCKED])
+@pytest.mark.parametrize(
+    ("status", "reason", "priority", "now"),
+    [
+        (S.PENDING, "starved", 2, at(3)),
+        (S.TIMEOUT, "look_back", 3, at(17)),
+        (S.TIMEOUT, "look_back", 3, at(75)),
+        (S.TIMEOUT, "hint", 0, at(30)),
+    ],
+)
+def test_a_look_that_the_rhythm_makes_once_is_made_again_when_nobody_answered(
+    mode: Mode, status: S, reason: str, priority: int, now: datetime
+) -> None:
+    due = evolve(
+        PAYMENT, status=status, next_check_at=now, next_check_reason=reason, priority=priority, last_check_at=now,
+        no_answers=1, hint_at=now - timedelta(minutes=2) if reason == "hint" else None,
+    )  # fmt: skip
+    outage = asked(Answer.NO_ANSWER, now, reason="server_unavailable")
+    again = next_look(due, mode, now=now, outcome=outage)
+    assert again == Look(now + timedelta(seconds=5), reason, priority)
+    reset = MADE + timedelta(hours=5)
+    quota = next_look(evolve(due, status=S.TIMEOUT), mode, now=now, outcome=evolve(outage, retry_at=reset))
+    assert quota == Look(reset, reason, priority)
+    assert next_look(due, mode, now=now, outcome=asked(Answer.NOT_FOUND, now)) != again
+    if reason == "hint":
+        stale = evolve(due, hint_at=now - timedelta(hours=24))
+        assert next_look(stale, mode, now=now, outcome=outage).reason == "look_back" or mode is Mode.STARVED
+
+
+def test_a_hint_at_an_expired_payment_is_looked_at_until_that_is_answered() -> None:
+    expired = evolve(PAYMENT, status=S.EXPIRED, hint_at=END, last_check_at=END, no_answers=1)
+    for answer in (Answer.NO_ANSWER, Answer.UNREADABLE):
+        held = next_look(expired, Mode.STARVED, now=END, outcome=asked(answer, END, reason="server_unavailable"))
+        assert held == Look(END + timedelta(seconds=5), "hint", Priority.HINT)
+    assert next_look(expired, Mode.BULK, now=END, outcome=asked(Answer.NOT_FOUND, END)).at is None
+    a_day_later = END + timedelta(days=1)
+    outage = asked(Answer.NO_ANSWER, a_day_later, reason="server_unavailable")
+    assert next_look(expired, Mode.BULK, now=a_day_later, outcome=outage).at is None
+
+
+def test_a_look_planned_by_a_deadline_that_has_just_passed_keeps_its_time() -> None:
+    planned = evolve(PAYMENT, status=S.TIMEOUT, next_check_at=at(17), next_check_reason="look_back", priority=3)
+    passed = Outcome(answer=Answer.NO_ANSWER, asked_at=None, reason="deadline", retry_at=DEADLINE)
+    assert next_look(planned, Mode.BULK, now=DEADLINE, outcome=passed) == Look(at(17), "look_back", 3)
 
 
 def test_nothing_holds_the_deadline_back() -> None:
@@ -129,7 +173,7 @@ def test_after_the_watch_only_an_answer_ends_it() -> None:
     outage = asked(Answer.NO_ANSWER, END, reason="server_unavailable")
     timeout = evolve(PAYMENT, status=S.TIMEOUT, no_answers=1, last_check_at=END)
     soon = next_look(timeout, Mode.BULK, now=END, outcome=outage)
-    assert soon == Look(END + timedelta(seconds=5), "server_unavailable", Priority.LOOK_BACK)
+    assert soon == Look(END + timedelta(seconds=5), "unverifiable", Priority.LOOK_BACK)
     often = next_look(evolve(timeout, no_answers=9), Mode.BULK, now=END, outcome=outage)
     assert often == Look(END + timedelta(hours=6), "unverifiable", Priority.LOOK_BACK)
     a_week = END + timedelta(days=7)

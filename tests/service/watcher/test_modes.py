@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bakong_service.domain.allowance import PHNOM_PENH
 from bakong_service.domain.outcome import Answer
 from bakong_service.domain.payment import Flag, PaymentStatus
 from bakong_service.domain.watching import Mode
@@ -121,7 +122,7 @@ async def test_when_bakong_refuses_us_the_circuit_opens_and_one_probe_closes_it(
     known = await scene.run(lambda c: access.read(c, now=scene.now))
     assert (known.reason, known.refusals) == ("blocked", 1)
     reasons = {(await scene.payment(payment)).next_check_reason for payment in made[:3]}
-    assert reasons == {"blocked"}
+    assert reasons == {"payer_may_pay"}  # what stands in the way isn't why they are looked at
     scene.later(minutes=2)
     await scene.step()
     assert scene.calls() == 1
@@ -168,7 +169,7 @@ async def test_too_many_calls_at_once_halve_the_rate(scene: Any) -> None:
     assert scene.calls() == 1
 
 
-async def test_a_spent_quota_waits_for_midnight_in_phnom_penh_and_is_probed_hourly(scene: Any) -> None:
+async def test_a_spent_quota_is_probed_hourly_until_it_is_given_back(scene: Any) -> None:
     scene.bakong.configure(daily_quota=1)
     first, second = await scene.create(), await scene.create()
     scene.later(seconds=3)
@@ -188,19 +189,26 @@ async def test_a_spent_quota_waits_for_midnight_in_phnom_penh_and_is_probed_hour
     await scene.step()
     assert scene.calls() == 1
     waiting = await scene.payment(first)
-    assert waiting.next_check_reason == "quota"
-    midnight = waiting.next_check_at.astimezone(budget_zone())
-    assert (midnight.hour, midnight.minute < 10) == (0, True)
+    assert (waiting.next_check_reason, waiting.next_check_at) == ("hint", scene.now + timedelta(hours=1))
     scene.pay(first)
     scene.bakong.configure(daily_quota=None)
-    await scene.live(until=waiting.next_check_at + timedelta(minutes=11))
+    await scene.live(until=waiting.next_check_at)
     assert (await scene.payment(first)).status is S.REVIEW  # sent an hour after its deadline
+    assert scene.calls() == 1  # both in one list
 
 
-def budget_zone() -> Any:
-    from bakong_service.domain.allowance import PHNOM_PENH
-
-    return PHNOM_PENH
+async def test_a_spent_quota_is_probed_by_one_call_however_many_payments_are_due(scene: Any) -> None:
+    scene.bakong.configure(md5_list_closed=True)
+    made = [await scene.create() for _ in range(12)]
+    scene.bakong.inject("error_code", error_code=17, times=None)
+    scene.later(seconds=3)
+    await scene.step()
+    scene.calls()
+    scene.later(minutes=61)
+    for payment in made:
+        await scene.hint(payment)
+    await scene.step()
+    assert scene.calls() == 1
 
 
 async def test_with_a_hundred_calls_a_day_only_the_looks_that_matter_are_made(scene: Any) -> None:
@@ -221,6 +229,36 @@ async def test_with_a_hundred_calls_a_day_only_the_looks_that_matter_are_made(sc
     await scene.live(minutes=2)
     assert (await scene.payment(payment)).status is S.EXPIRED
     assert await scene.violations() == []
+
+
+async def test_a_look_that_the_quota_put_off_is_made_with_the_next_probe(scene: Any) -> None:
+    scene.restart(daily_limit=100)
+    scene.bakong.configure(md5_list_closed=True)
+    payment = await scene.create()
+    await scene.live(until=payment.deadline_at + timedelta(minutes=1))
+    scene.pay(payment, created_at=payment.deadline_at - timedelta(minutes=1))
+    scene.bakong.inject("error_code", error_code=17, endpoint="check_transaction_by_md5")
+    await scene.live(minutes=2)
+    waiting = await scene.payment(payment)
+    assert (waiting.next_check_reason, waiting.last_outcome) == ("look_back", "quota")
+    assert waiting.next_check_at == payment.deadline_at + timedelta(minutes=62)
+    await scene.live(until=waiting.next_check_at)
+    assert (await scene.payment(payment)).status is S.PAID
+
+
+async def test_a_look_that_our_own_limit_put_off_is_made_after_midnight(scene: Any) -> None:
+    scene.restart(daily_limit=3)
+    scene.bakong.configure(md5_list_closed=True)
+    payment = await scene.create()
+    await scene.live(until=payment.deadline_at + timedelta(minutes=1))
+    scene.pay(payment, created_at=payment.deadline_at - timedelta(minutes=1))
+    await scene.run(lambda c: budget.spend(c, limit=3, calls=1, now=scene.now))
+    await scene.live(minutes=2)
+    waiting = await scene.payment(payment)
+    midnight = waiting.next_check_at.astimezone(PHNOM_PENH)
+    assert (waiting.next_check_reason, midnight.hour, midnight.minute < 10) == ("look_back", 0, True)
+    await scene.live(until=waiting.next_check_at)
+    assert (await scene.payment(payment)).status is S.PAID
 
 
 async def test_a_hint_spends_a_call_at_once_even_when_calls_are_few(scene: Any) -> None:

@@ -1,15 +1,18 @@
 """The rules behind the modes: the day's calls, the circuit, and how an answer is read."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
-from bakong_khqr import errors
+from bakong_khqr import Currency, errors
+from bakong_khqr.api import Transaction
 from bakong_service.domain import access as doors
 from bakong_service.domain.access import Access
 from bakong_service.domain.allowance import Allowance, day_of, next_day
 from bakong_service.domain.outcome import Answer
 from bakong_service.domain.watching import Mode, Priority
+from bakong_service.workers.budget import BudgetSpent
 from bakong_service.workers.reading import outcome_of
 
 NOW = datetime(2026, 11, 1, 16, 59, 59, tzinfo=UTC)
@@ -118,7 +121,8 @@ def test_a_closed_list_is_tried_every_six_hours_and_stays_known_through_an_outag
             errors.RateLimited("x", retry_at=NOW + timedelta(hours=1)), Answer.NO_ANSWER, "rate_limited",
             timedelta(hours=1),
         ),
-        (errors.QuotaExceeded("x"), Answer.NO_ANSWER, "quota", timedelta(seconds=1 + 7)),
+        (errors.QuotaExceeded("x"), Answer.NO_ANSWER, "quota", timedelta(seconds=1 + 7)),  # midnight comes first
+        (BudgetSpent("x"), Answer.NO_ANSWER, "quota", timedelta(seconds=1 + 7)),
         (errors.Unauthorized("x"), Answer.NO_ANSWER, "unauthorized", None),
         (errors.Blocked("x"), Answer.NO_ANSWER, "blocked", None),
         (errors.ServerUnavailable("x"), Answer.NO_ANSWER, "server_unavailable", None),
@@ -133,3 +137,28 @@ def test_an_error_is_never_an_answer(
     assert (outcome.answer, outcome.reason) == (answer, reason)
     assert outcome.retry_at == (None if wait is None else NOW + wait)
     assert outcome.raw == ("\ufffd{" if answer is Answer.UNREADABLE else None)
+
+
+@pytest.mark.parametrize(
+    ("told", "received"),
+    [
+        (None, True),
+        ("SUCCESS", True),
+        ("SOMETHING_NEW", True),
+        ("FAILED_AT_ACH", False),
+        ("REFUNDED_BY_RECEIVER", False),
+        ("rejected", False),
+        ("Reversed_By_Bank", False),
+        ("CANCELLED", False),
+        ("UNPAID", False),
+    ],
+)
+def test_money_is_received_unless_its_tracking_status_says_otherwise(told: str | None, received: bool) -> None:
+    transaction = Transaction(
+        hash="a" * 64, from_account_id="payer@wing", to_account_id="sokha@aclb", amount=Decimal(1),
+        currency=Currency.USD, created_at=NOW, acknowledged_at=None, description=None, tracking_status=told,
+        receiver_bank=None, receiver_bank_account=None, instruction_ref=None, external_ref=None,
+    )  # fmt: skip
+    sighting = outcome_of(transaction, asked_at=NOW).sighting
+    assert sighting is not None
+    assert (sighting.tracking_status, sighting.is_received) == (told, received)
