@@ -18,8 +18,8 @@ from bakong_service.vault import Vault
 
 RENEW_BEFORE = timedelta(days=14)
 _LOOK_AGAIN = timedelta(minutes=1)  # at what others may have renewed
-_TRY_AGAIN = timedelta(hours=6)  # a renewal that failed well before the expiry
-_TRY_AGAIN_REFUSED = timedelta(minutes=1)
+_EARLY_AGAIN = timedelta(hours=6)  # after a renewal that failed well before the expiry
+_LEASE = timedelta(minutes=1)  # one call, and the pause after one that failed
 
 log = structlog.get_logger(__name__)
 
@@ -51,14 +51,18 @@ class TokenKeeper:
         self._email = email
         self._stored: storage.StoredToken | None = None
         self._looked_at: datetime | None = None
+        self._early_at: datetime | None = None
 
     async def upkeep(self, now: datetime) -> None:
         """Take over what another replica renewed, and renew two weeks before the expiry."""
         if self._looked_at is not None and now - self._looked_at < _LOOK_AGAIN:
             return
         stored = await self._take_over(now)
-        if stored.expires_at is not None and stored.expires_at - now < RENEW_BEFORE:
-            await self._renew(stored, now, _TRY_AGAIN)
+        if stored.expires_at is None or stored.expires_at - now >= RENEW_BEFORE:
+            return
+        if self._early_at is None or now >= self._early_at:
+            self._early_at = now + _EARLY_AGAIN
+            await self._renew(stored, now)
 
     async def refused(self, client: AsyncBakongClient) -> bool:
         """Bakong refused this client's token: whether there is another one now."""
@@ -66,7 +70,7 @@ class TokenKeeper:
             return True
         now = self._clock.now()
         stored = await self._take_over(now)
-        return client is not self.client or await self._renew(stored, now, _TRY_AGAIN_REFUSED)
+        return client is not self.client or await self._renew(stored, now)
 
     async def _take_over(self, now: datetime) -> storage.StoredToken:
         setting, expires_at = self._setting, Token(self._setting).expires_at
@@ -78,11 +82,11 @@ class TokenKeeper:
         self._stored, self._looked_at = stored, now
         return stored
 
-    async def _renew(self, stored: storage.StoredToken, now: datetime, pause: timedelta) -> bool:
+    async def _renew(self, stored: storage.StoredToken, now: datetime) -> bool:
         if self._email is None:
             self._alert("bakong_token_needs_renewal", stored, "BAKONG_EMAIL isn't set")
             return False
-        fence = await self._executor.run(lambda c: storage.lease(c, stored, lasting=pause, now=now))
+        fence = await self._executor.run(lambda c: storage.lease(c, stored, lasting=_LEASE, now=now))
         if fence is None:
             return False
         try:

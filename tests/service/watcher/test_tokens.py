@@ -96,6 +96,34 @@ async def test_a_token_that_nothing_renews_blocks_and_changes_no_payment(scene: 
     assert (await scene.payment(payment)).status is PaymentStatus.PAID
 
 
+async def test_an_early_renewal_that_failed_is_tried_six_hours_later_and_a_refusal_does_not_wait_for_it(
+    scene: Any,
+) -> None:
+    old = scene.bakong.issue_token(lifetime=timedelta(days=10))
+    scene.restart(token=old, email=EMAIL)
+    scene.bakong.inject("dropped", endpoint="renew_token")
+    await due(scene)
+    await scene.step()
+    assert (renewals(scene), scene.watcher.provider._tokens.alerts) == (1, 1)
+    for minutes in (2, 300):
+        scene.later(minutes=minutes)
+        await due(scene)
+        await scene.step()
+        assert renewals(scene) == 0
+    scene.later(hours=1)
+    scene.bakong.inject("dropped", endpoint="renew_token")
+    payment = await due(scene)
+    await scene.step()
+    assert renewals(scene) == 1
+    scene.bakong.inject("unauthorized", endpoint="check_transaction_by_md5_list")
+    scene.later(minutes=2)
+    await scene.step()
+    assert renewals(scene) == 1
+    assert (await scene.payment(payment)).last_outcome == "not_found"
+    kept = await scene.run(lambda c: storage.current(c, scene.business.vault, setting=old))
+    assert kept.expires_at > scene.now + timedelta(days=80)
+
+
 async def test_a_token_without_a_date_is_used_as_it_is(scene: Any) -> None:
     await due(scene)
     await scene.step()
