@@ -184,7 +184,7 @@ class AuditEntry:
 
 @frozen(kw_only=True)
 class Budget:
-    """The day's calls to Bakong. Null where there is no limit."""
+    """The day's calls to Bakong. Null where there is no limit; `mode_since` is null while `mode` is `starved`."""
 
     object: str
     day: str
@@ -195,7 +195,7 @@ class Budget:
     blocked_until: str | None
     mode: str
     mode_reason: str
-    mode_since: str
+    mode_since: str | None
 
 
 @frozen(kw_only=True)

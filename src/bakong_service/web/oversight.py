@@ -5,10 +5,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bakong_service.domain.access import Access
-from bakong_service.domain.allowance import Allowance
+from bakong_service.domain.watching import Mode
 from bakong_service.operations.presenting import moment
-from bakong_service.storage import access
+from bakong_service.storage import access, claims
 from bakong_service.storage import budget as budgets
 from bakong_service.storage.facts import facts
 from bakong_service.storage.verification import Violation, verify
@@ -52,15 +51,17 @@ async def metrics(request: Request) -> Response:
 
 
 async def today(service: Service) -> dict[str, Any]:
-    """The day's calls, as HTTP and commands show them."""
+    """The day's calls, as HTTP and commands show them.
+
+    `budget_remaining` and `payments_affordable` are null without a limit, `mode_since` where few calls are left.
+    """
     now, limit = service.clock.now(), service.settings.bakong_daily_limit
     allowance = await service.executor.read(lambda connection: budgets.read(connection, limit=limit, now=now))
     doors = await service.executor.read(lambda connection: access.read(connection, now=now))
-    return shown(allowance, doors)
-
-
-def shown(allowance: Allowance, doors: Access) -> dict[str, Any]:
-    """One day. `budget_remaining` and `payments_affordable` are null without a limit."""
+    pending = await service.executor.read(lambda connection: claims.count_open(connection, at_most=limit or 0))
+    mode, reason, since = doors.mode, doors.reason, moment(doors.since)
+    if allowance.mode(mode, pending) is Mode.STARVED:
+        mode, reason, since = Mode.STARVED, "quota" if allowance.blocked_until else "few_calls_left", None
     return {
         "object": "budget",
         "day": allowance.day,
@@ -69,9 +70,9 @@ def shown(allowance: Allowance, doors: Access) -> dict[str, Any]:
         "budget_remaining": allowance.remaining,
         "payments_affordable": allowance.payments_affordable,
         "blocked_until": moment(allowance.blocked_until),
-        "mode": doors.mode.value,
-        "mode_reason": doors.reason,
-        "mode_since": moment(doors.since),
+        "mode": mode.value,
+        "mode_reason": reason,
+        "mode_since": since,
     }
 
 

@@ -106,6 +106,9 @@ async def test_the_budget_of_the_day_is_told(service_of: Any, client_to: Any) ->
         budget = (await client.get("/v1/budget")).json()
     assert (budget["limit"], budget["used"], budget["budget_remaining"]) == (100, 0, 100)
     assert budget["payments_affordable"] > 50
+    assert (budget["mode"], budget["mode_reason"], budget["mode_since"]) == ("starved", "few_calls_left", None)
+    async with client_to(service_of(BAKONG_DAILY_LIMIT="off")) as client:
+        assert (await client.get("/v1/budget")).json()["mode"] == "bulk"
 
 
 async def test_verification_holds_over_what_was_done_here(
