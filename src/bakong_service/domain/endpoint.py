@@ -32,13 +32,14 @@ _PRINTABLE = re.compile(r"[!-\[\]-~]+")  # ASCII without spaces, controls and th
 _NAT64 = IPv6Network("64:ff9b::/96")
 _IPV4_COMPATIBLE = IPv6Network("::/96")
 _GLOBAL_UNICAST = IPv6Network("2000::/3")  # all that IANA has given out for the public internet lies in it
-# What `is_global` of some Pythons that we run on takes for public. The networks outside 2000::/3 are named nevertheless:
-# each carries to an IPv4 address or into a site, and no later widening of that one line may let them in.
+# What `is_global` of some Pythons takes for public. The networks outside 2000::/3 are named nevertheless: each carries
+# to an IPv4 address or into a site, and no later widening of that one line may let them in.
 _NEVER_PUBLIC: tuple[Network, ...] = (
     IPv6Network("64:ff9b:1::/48"),  # NAT64 of a site's own (RFC 8215)
     IPv6Network("::ffff:0:0:0/96"),  # SIIT's IPv4-translated (RFC 2765)
     IPv6Network("fec0::/10"),  # site-local, deprecated (RFC 3879)
     IPv6Network("3fff::/20"),  # documentation (RFC 9637)
+    IPv4Network("192.0.0.0/24"),  # protocol assignments (RFC 6890)
     IPv4Network("192.88.99.0/24"),  # 6to4 relay anycast, deprecated (RFC 7526)
 )
 

@@ -44,10 +44,10 @@ class Reading:
 
 
 class Connection:
-    """An open connection. `idle_since` is when its last exchange ended, by the monotonic clock."""
+    """An open connection. `opened_at` is by the monotonic clock."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.idle_since = time.monotonic()
+        self.opened_at = time.monotonic()
         self._reader = reader
         self._writer = writer
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEADER_BYTES)
@@ -104,5 +104,4 @@ class Connection:
         if self._http.trailing_data[0]:
             return False
         self._http.start_next_cycle()
-        self.idle_since = time.monotonic()
         return True

@@ -1,4 +1,7 @@
-"""One POST to an endpoint: guarded, and within ten seconds from first to last. Connections are kept for the next."""
+"""One POST to an endpoint: guarded, and within ten seconds from first to last.
+
+Connections are kept for the next one, but not for long.
+"""
 
 import asyncio
 import ssl
@@ -18,7 +21,9 @@ from bakong_service.webhooks.guard import UnsafeAddress, vetted
 from bakong_service.webhooks.resolver import Resolver
 
 DEADLINE_SECONDS = 10.0
-_IDLE_SECONDS = 30.0
+_LIFE_SECONDS = 30.0
+"""How long a connection takes new exchanges, however busy. Then the name is asked and the guard judges again, so
+that an address that was given up isn't called for longer."""
 _IDLE_CONNECTIONS = 32  # an endpoint
 
 Connect = Callable[[Address, Target, ssl.SSLContext | None], Awaitable[Connection]]
@@ -124,17 +129,19 @@ class Sender:
         raise failure
 
     def _kept(self, target: Target) -> Connection | None:
+        oldest = time.monotonic() - _LIFE_SECONDS
         connections = self._idle[target.origin]
         while connections:
             connection = connections.pop()  # the one used last: the others may grow old and go
-            if connection.is_usable:
+            if connection.is_usable and connection.opened_at >= oldest:
                 return connection
             connection.close()
         return None
 
     def _keep(self, target: Target, connection: Connection) -> None:
         self._idle[target.origin].append(connection)
-        oldest = time.monotonic() - _IDLE_SECONDS
+        oldest = time.monotonic() - _LIFE_SECONDS
         for connections in self._idle.values():
-            while connections and (connections[0].idle_since < oldest or len(connections) > _IDLE_CONNECTIONS):
+            # Only the first is looked at, which is quick: it grows too old itself and uncovers the next.
+            while connections and (connections[0].opened_at < oldest or len(connections) > _IDLE_CONNECTIONS):
                 connections.pop(0).close()

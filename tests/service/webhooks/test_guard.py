@@ -166,6 +166,7 @@ def test_only_private_networks_of_the_settings_are_excepted(policy: TargetPolicy
         ("3fff::1", "3fff::/20"),
         ("3fff:fff:ffff::1", "3fff::/20"),
         ("192.88.99.1", "192.88.99.0/24"),
+        ("192.0.0.8", "192.0.0.0/24"),
         ("2002:c058:6301::1", "192.88.99.0/24"),  # 6to4 of the same
         ("1::1", "1::/16"),
         ("4000::1", "4000::/3"),
@@ -174,7 +175,7 @@ def test_only_private_networks_of_the_settings_are_excepted(policy: TargetPolicy
     ],
 )
 def test_what_python_takes_for_public_and_isnt_is_called_only_where_the_settings_name_it(address, network) -> None:
-    """RFC 8215, 2765, 3879, 9637, 7526; and what IANA has given to nobody (ipv6-address-space)."""
+    """RFC 8215, 2765, 3879, 9637, 7526, 6890; and what IANA has given to nobody (ipv6-address-space)."""
     named = TargetPolicy(private_networks=(ip_network(network),))
     assert PUBLIC.refusal(ip_address(address), port=443, scheme="https") is not None
     assert named.refusal(ip_address(address), port=443, scheme="https") is None
@@ -203,6 +204,21 @@ async def test_a_name_that_changes_its_address_gains_nothing() -> None:
     errors = [(await sender.post("https://rebinding.test/", {}, b"{}")).error for _ in range(4)]
     assert [error.partition(":")[0] for error in errors] == ["connection", "refused", "refused", "refused"]
     assert network.called == [("93.184.216.34", 443)]  # the address that was vetted, once for the connection
+
+
+async def test_a_busy_connection_is_used_until_it_is_old_and_then_its_name_is_asked_again(
+    receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter(["127.0.0.1", "10.0.0.1"])
+    sender = Sender(TEST, resolver=Resolver(lambda host, port: [ip_address(next(answers))]))
+    url = f"http://hooks.shop.test:{receiver.port}/"
+    assert [(await sender.post(url, {}, b"{}")).status for _ in range(3)] == [204, 204, 204]
+    assert receiver.connections == 1
+    monkeypatch.setattr("bakong_service.webhooks.sender._LIFE_SECONDS", 0.0)  # 30 seconds are over
+    answer = await sender.post(url, {}, b"{}")
+    assert (answer.status, (answer.error or "").partition(":")[0]) == (None, "refused")
+    assert len(receiver.requests) == 3
+    sender.close()
 
 
 async def test_the_next_address_is_tried_where_the_first_doesnt_answer() -> None:
