@@ -31,6 +31,7 @@ PROBLEM_CODES: dict[str, tuple[int, str]] = {
     "idempotency_in_progress": (409, "The same request is under way: repeat it in a moment."),
     "kept_by_settings": (409, "This endpoint is WEBHOOK_URL's: change the settings."),
     "key_over": (409, "The key is revoked or has run out: make a new one."),
+    "money_used_elsewhere": (409, "The money paid for another payment: it can't be accepted twice."),
     "no_money_to_credit": (409, "The item has no amount, or its payment no user, that credit could be given for."),
     "not_cancelled": (409, "Only a cancelled subscription can be resumed."),
     "paid_ahead": (409, "The subscription is paid for as far ahead as it may be."),
