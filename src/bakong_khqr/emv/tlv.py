@@ -12,13 +12,15 @@ from attrs import field, frozen
 
 from bakong_khqr.emv.characters import character_fault, exact, refused_character
 from bakong_khqr.emv.tags import NESTS_ALWAYS, NESTS_IN_ADDITIONAL_DATA, NESTS_WHERE_IT_CAN, Path
-from bakong_khqr.errors import ErrorCode, InvalidKHQR
+from bakong_khqr.errors import ErrorCode, InvalidKHQR, shown
 
 MOST_CHARACTERS = 512
 """A payload's most characters: EMVCo QRCPS-MPM 1.1, 3.2. A symbol that holds more isn't read by phones."""
 
 TWO_DIGITS = tuple(f"{number:02}" for number in range(100))
 """`TWO_DIGITS[7]` is `"07"`: an ID or a length as a payload writes it."""
+
+_DEEPEST = 3  # 62, its 50 to 99, and what those hold: EMVCo QRCPS-MPM 1.1, 3.3
 
 _NUMBERS = {digits: number for number, digits in enumerate(TWO_DIGITS)}
 
@@ -29,6 +31,16 @@ def _text(value: str) -> str:
     if not isinstance(value, str):
         raise TypeError(f"a data object's ID and value are str, not {type(value).__name__}")
     return exact(value)
+
+
+def _data_objects(given: Iterable["DataObject"]) -> tuple["DataObject", ...]:
+    return tuple(map(_data_object, given))
+
+
+def _data_object(given: object) -> "DataObject":
+    if not isinstance(given, DataObject):
+        raise TypeError(f"expected a DataObject, got {type(given).__name__} {shown(given)}")
+    return given
 
 
 @frozen
@@ -42,13 +54,13 @@ class DataObject:
 
     id: str = field(converter=_text)
     value: str = field(converter=_text)
-    data_objects: "tuple[DataObject, ...]" = ()
+    data_objects: "tuple[DataObject, ...]" = field(default=(), converter=_data_objects)
     offset: int = field(default=0, eq=False, kw_only=True)
 
     @classmethod
     def template(cls, id: str, data_objects: Iterable["DataObject"]) -> "DataObject":  # noqa: A002 - the standard's word
         """Return a data object that holds others. Their offsets are as before: `parse` the built text for new ones."""
-        inner = _checked(data_objects)
+        inner = _data_objects(data_objects)
         return cls(id, _written(inner, (id,)), inner)
 
 
@@ -87,7 +99,7 @@ def build(data_objects: Iterable[DataObject]) -> str:
     digits or comes twice, a value over 99 characters, a text over 512, and nesting that the standard doesn't know;
     `TypeError` for anything but data objects.
     """
-    text = _written(_checked(data_objects), ())
+    text = _written(_data_objects(data_objects), ())
     if (at := refused_character(text)) is not None:
         raise character_fault(text, at, offset=at)
     check_text(text)
@@ -97,17 +109,16 @@ def build(data_objects: Iterable[DataObject]) -> str:
 def to_dict(data_objects: Iterable[DataObject]) -> DataObjectDict:
     """Return values by ID, in order; a template is a dictionary in turn: `{"00": "01", "62": {"01": "INV-1"}}`.
 
-    Raises `TypeError` for anything but data objects.
+    Raises `InvalidKHQR` for nesting deeper than the standard's, `TypeError` for anything but data objects.
     """
-    return {one.id: to_dict(one.data_objects) if one.data_objects else one.value for one in _checked(data_objects)}
+    return _level_dict(_data_objects(data_objects), 1)
 
 
-def _checked(data_objects: Iterable[DataObject]) -> tuple[DataObject, ...]:
-    checked = tuple(data_objects)
-    for one in checked:
-        if not isinstance(one, DataObject):
-            raise TypeError(f"expected data objects, got {type(one).__name__}")
-    return checked
+def _level_dict(data_objects: tuple[DataObject, ...], level: int) -> DataObjectDict:
+    if level > _DEEPEST:
+        message = f"data objects nest more than {_DEEPEST} deep: by the standard 62, its 50 to 99, and what those hold"
+        raise InvalidKHQR(ErrorCode.NESTING_TOO_DEEP, message)
+    return {one.id: _level_dict(one.data_objects, level + 1) if one.data_objects else one.value for one in data_objects}
 
 
 def check_text(payload: str) -> None:
@@ -193,6 +204,10 @@ def may_nest(path: Path) -> bool:
 
 def _written(data_objects: Sequence[DataObject], path: Path) -> str:
     """Return the text of one level, after checking that it can be read back."""
+    for one in data_objects:
+        if len(one.id) != 2 or one.id not in _NUMBERS:
+            message = f"{shown(one.id)} is no ID: two digits"
+            raise InvalidKHQR(ErrorCode.MALFORMED_TLV, message, length=len(one.id), limit=2)
     ordered = sorted(one.id for one in data_objects)
     for first, second in pairwise(ordered):
         if first == second:
@@ -204,8 +219,6 @@ def _written(data_objects: Sequence[DataObject], path: Path) -> str:
 def _data_object_text(one: DataObject, path: Path) -> str:
     here = (*path, one.id)
     name = ".".join(here)
-    if one.id not in _NUMBERS:
-        raise InvalidKHQR(ErrorCode.MALFORMED_TLV, f"{one.id!r} is no ID: two digits")
     if one.data_objects and not may_nest(here):
         raise InvalidKHQR(
             ErrorCode.NESTING_TOO_DEEP, f"data object {name} holds others; by the standard it is no template"

@@ -115,7 +115,7 @@ def test_a_malformed_payload_is_an_error_with_its_place(text: str, code: int, of
 def deep(levels: int) -> DataObject:
     inner = DataObject("50", "x")
     for _ in range(levels):
-        text = f"{inner.id}{len(inner.value):02}{inner.value}"
+        text = f"{inner.id}{len(inner.value):02}{inner.value}"[:99]
         inner = DataObject("50", text, (inner,))
     return DataObject("62", f"50{len(inner.value):02}{inner.value}", (inner,))
 
@@ -150,6 +150,21 @@ def test_a_template_is_made_of_data_objects_and_is_at_most_99_characters() -> No
     with pytest.raises(InvalidKHQR, match="template 62 has 116 characters") as caught:
         emv.build([DataObject.template("62", fields)])
     assert (caught.value.code, caught.value.length, caught.value.limit) == (1003, 116, 99)
+
+
+def test_what_nests_deeper_than_the_standard_is_no_dictionary() -> None:
+    assert emv.to_dict([deep(0)]) == {"62": {"50": "x"}}
+    assert emv.to_dict([deep(1)]) == {"62": {"50": {"50": "x"}}}
+    for levels in (2, 5_000):
+        with pytest.raises(InvalidKHQR) as caught:
+            emv.to_dict([deep(levels)])
+        assert caught.value.code == ErrorCode.NESTING_TOO_DEEP
+
+
+def test_a_refused_id_is_shown_short() -> None:
+    with pytest.raises(InvalidKHQR) as caught:
+        emv.build([DataObject("0" * 1_000_000, "x")])
+    assert (caught.value.length, caught.value.limit, len(str(caught.value)) < 100) == (1_000_000, 2, True)
 
 
 def test_a_changed_payload_is_built_and_sealed() -> None:
@@ -211,6 +226,8 @@ def test_what_is_neither_text_nor_data_objects_is_a_type_error(wrong: Any) -> No
     for take in (emv.parse, emv.crc16, emv.build, emv.to_dict, lambda inner: DataObject.template("62", inner)):
         with pytest.raises(TypeError):
             take(wrong)
+    with pytest.raises(TypeError, match=type(wrong).__name__):
+        DataObject("62", "x", (wrong,))
     for arguments in ((wrong, "x"), ("00", wrong)):
         with pytest.raises(TypeError, match="a data object's ID and value are str"):
             DataObject(*arguments)
