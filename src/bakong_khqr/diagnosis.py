@@ -9,11 +9,11 @@ from attrs import field, frozen
 from bakong_khqr.advice import ADVICE
 from bakong_khqr.decoding import judge
 from bakong_khqr.emv.tags import NESTS_ALWAYS, Path, describe
-from bakong_khqr.emv.tlv import MOST_CHARACTERS, level_faults, may_nest, split
+from bakong_khqr.emv.tlv import level_faults, may_nest, split
 from bakong_khqr.errors import ErrorCode, InvalidKHQR
 from bakong_khqr.meaning import meaning
 from bakong_khqr.notices import Notice, notices
-from bakong_khqr.reading import Reading
+from bakong_khqr.reading import MOST_READ, Reading
 from bakong_khqr.timestamp import check_aware, to_datetime
 
 
@@ -94,6 +94,7 @@ class Inspection:
                     "name": one.name,
                     "source": one.source,
                     "message": one.message,
+                    "change": one.change,
                     "field": one.field,
                     "offset": one.offset,
                 }
@@ -113,8 +114,7 @@ def inspect(payload: str, now: datetime | None = None) -> Inspection:
     """
     reading = judge(payload)
     problems = tuple(_problems(reading, now))
-    readable = len(payload) <= MOST_CHARACTERS
-    data_objects = _inspected(payload, 0, (), problems) if readable else ()
+    data_objects = _inspected(payload, 0, (), problems) if len(payload) <= MOST_READ else ()
     return Inspection(payload, data_objects, problems, tuple(notices(reading)))
 
 
@@ -217,6 +217,7 @@ def _lines(inspection: Inspection) -> Iterator[str]:
     for notice in inspection.notices:
         place = "" if notice.offset is None else f" (offset {notice.offset})"
         yield f"note: {notice.message}{place} [{notice.source}]"
+        yield f"      {notice.change}"
 
 
 def _rows(data_objects: tuple[InspectedObject, ...], depth: int) -> Iterator[str]:

@@ -18,6 +18,9 @@ from bakong_khqr.errors import ErrorCode, InvalidKHQR
 from bakong_khqr.fields import DYNAMIC, MERCHANT_CATEGORY_CODE, MERCHANT_CITY, MERCHANT_NAME, UNION_PAY
 from bakong_khqr.money import Currency
 
+MOST_READ = 1_024
+"""A text's most characters that are looked at: twice a payload's, so that one that grew too long is explained whole."""
+
 _CHECKSUM = re.compile("[0-9A-Fa-f]{4}")
 _TEMPLATES = (INDIVIDUAL, MERCHANT, ADDITIONAL_DATA, LANGUAGE)
 _NAMES: dict[Path, str] = (
@@ -93,7 +96,8 @@ def read(payload: str) -> Reading:
         check_text(payload)
     except InvalidKHQR as too_long:
         problems.append(too_long)
-        return reading
+        if len(payload) > MOST_READ:
+            return reading
     pairs, stop = split(payload)
     reading.objects = objects = dict(pairs)
     reading.readable = stop == len(payload)
@@ -150,5 +154,7 @@ def _add_level_faults(reading: Reading, text: str, base: int, path: Path) -> Non
     """Add what is malformed in one level, each with the name of the field or template that it is in."""
     for fault in level_faults(text, base, path):
         assert fault.offset is not None
-        fault.field = _NAMES.get(reading.path_at(fault.offset))
+        at = fault.offset - base
+        repeated = fault.code is ErrorCode.REPEATED_DATA_OBJECT  # any other is of the level, where reading stopped
+        fault.field = _NAMES.get((*path, text[at : at + 2]) if repeated else path)
         reading.problems.append(fault)

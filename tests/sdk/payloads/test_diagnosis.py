@@ -125,6 +125,7 @@ def test_a_problem_without_a_place_is_told_too() -> None:
         (seal(STATIC + tlv("62", tlv("68", tlv("00", "payway")))), "payway_data", Source.BANK_APP),
         (seal(STATIC), "static_not_tracked", Source.OFFICIAL_SDK),
         (seal(STATIC + tlv("99", tlv("00", "39CA026411FDA"))), "timestamp_on_static", Source.OFFICIAL_SDK),
+        (seal(STATIC + tlv("99", tlv("00", "1764000000"))), "timestamp_in_seconds", Source.BANK_APP),
         (seal(DYNAMIC[:-8].replace(f"99340013{NOW_MS}", "9917")), "no_creation_timestamp", Source.OFFICIAL_SDK),
         (seal(DYNAMIC[:-8].replace("1764000600000", f"{NOW_MS}")), "expires_at_creation", Source.BANK_APP),
         (seal(STATIC.replace("010211", "")), "no_initiation_method", Source.EMVCO),
@@ -139,6 +140,13 @@ def test_what_is_worth_knowing_is_a_notice_and_no_problem(payload: str, name: st
     (notice,) = [one for one in inspection.notices if one.name == name]
     assert notice.source is source
     assert f"note: {notice.message}" in str(inspection)
+    assert f"\n      {notice.change}" in str(inspection)
+    assert notice.change.endswith(".")
+    assert notice.change in json.dumps(inspection.to_dict(), ensure_ascii=False)
+
+
+def test_a_payload_that_was_not_read_has_nothing_to_note() -> None:
+    assert inspect("0000" * 1000).notices == ()
 
 
 def test_an_ordinary_dynamic_code_has_nothing_to_note() -> None:

@@ -249,8 +249,18 @@ def test_a_problem_tells_the_length_and_the_limit() -> None:
     assert (problem.length, problem.limit) == (26, 25)
     assert "bill_number" in str(problem)
     assert "26 characters; it may have 1 to 25" in str(problem)
-    (too_long,) = verify("9" * 600).problems
-    assert (too_long.length, too_long.limit) == (600, 512)
+    for amount in ("0", "0.00", "1.001", "abc"):
+        (problem,) = verify(seal(dollars(amount)), now=NOW).problems
+        assert (problem.code, problem.length, problem.limit) == (4, len(amount), 13)
+
+
+def test_a_payload_that_is_too_long_is_read_all_the_same() -> None:
+    fields = "".join(tlv(f"{number}", "x" * 99) for number in range(26, 29))
+    payload = seal(STATIC.replace("5802KH", "5802TH") + fields + tlv("59", "x" * 26) + tlv("80", "x" * 99))
+    too_long, *others = verify(payload).problems
+    assert (too_long.code, too_long.length, too_long.limit) == (1004, len(payload), 512)
+    assert sorted(int(problem.code) for problem in others) == [7, 1002, 1008]
+    assert [int(one.code) for one in verify("9" * 1025).problems] == [1004], "but not when it is longer than two"
 
 
 LET_PASS = [
