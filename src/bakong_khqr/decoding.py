@@ -153,7 +153,7 @@ def _judge_money(reading: Reading) -> None:
     reading.amount = amount = read_amount(text, currency)
     if amount is None:
         rule = "digits, at most two decimals for dollars and none for riel, at most 13 characters"
-        reading.problems.append(amount_fault(text, rule, offset=reading.offset("54"), length=len(text), limit=13))
+        reading.problems.append(amount_fault(text, rule, offset=reading.offset("54")))
     elif not amount and reading.is_dynamic:
         rule = "a dynamic code (method 12) asks for more than 0"
         reading.problems.append(amount_fault(text, rule, offset=reading.offset("54")))

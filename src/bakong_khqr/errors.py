@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import IntEnum
+from reprlib import Repr
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class InvalidKHQR(BakongError, ValueError):  # noqa: N818 - the name is part of 
     """A payload, or a field of one, breaks a rule.
 
     `field` is the public name of the field (`"merchant_name"`), `offset` the place in the payload in characters, where
-    there is one; `length` is the value's length and `limit` the most it may be, where that is the fault.
+    there is one; `length` is the value's length and `limit` the most it may be, where lengths are judged.
     """
 
     def __init__(
@@ -222,3 +223,20 @@ class PaymentMismatch(BakongError):  # noqa: N818
         super().__init__(message)
         self.transaction = transaction
         self.differences = tuple(differences)
+
+
+class _Shown(Repr):
+    def repr_int(self, x: int, level: int) -> str:
+        # Python writes no int of more than 4,300 digits, and where it was told to, it takes its time.
+        return super().repr_int(x, level) if x.bit_length() < _MOST_BITS else f"an int of {x.bit_length()} bits"
+
+
+_MOST_BITS = 200
+
+shown = _Shown().repr
+"""A value as a message shows it: short, whatever it is."""
+
+
+def shown_length(value: object) -> int | None:
+    """Return how long a value is when it is written, `None` for an `int` too large for that."""
+    return None if isinstance(value, int) and value.bit_length() >= _MOST_BITS else len(str(value))

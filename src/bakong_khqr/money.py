@@ -8,13 +8,16 @@ decimal context.
 import re
 from decimal import Decimal
 from enum import StrEnum
-from reprlib import repr as shown
 
-from bakong_khqr.errors import ErrorCode, InvalidKHQR
+from bakong_khqr.errors import ErrorCode, InvalidKHQR, shown, shown_length
 
 MOST_CHARACTERS = 13
 """A written amount's most characters: EMVCo QRCPS-MPM 1.1, data object 54."""
 
+_MOST_GIVEN = 1_024
+"""A given text's most characters: by value `1.500` is 1.50, but millions of zeros aren't counted."""
+
+_TOO_LARGE = 10**MOST_CHARACTERS
 _PLAIN = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
 
 
@@ -58,8 +61,8 @@ def read_currency(value: Currency | str | int) -> Currency:
     """
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise TypeError(f"currency must be a Currency, a str or an int, not {type(value).__name__}")
-    currency = _CURRENCIES.get(value)
-    if currency is not None:
+    # Longer texts aren't looked up: the dictionary would go through every letter of them.
+    if (isinstance(value, int) or len(value) == 3) and (currency := _CURRENCIES.get(value)) is not None:
         return currency
     if value == "":
         raise InvalidKHQR(ErrorCode.CURRENCY_TYPE_REQUIRED, "currency is required: KHR or USD", field="currency")
@@ -86,7 +89,7 @@ def write_amount(amount: Decimal | int | str | None, currency: Currency) -> str 
     if written == "0":
         return None
     if len(written) > MOST_CHARACTERS:
-        raise amount_fault(amount, f"at most {MOST_CHARACTERS} characters", length=len(written), limit=MOST_CHARACTERS)
+        raise amount_fault(amount, f"at most {MOST_CHARACTERS} characters", length=len(written))
     return written
 
 
@@ -111,15 +114,15 @@ def format_amount(amount: Decimal, currency: Currency) -> str:
 
 
 def amount_fault(
-    amount: object, rule: str, *, offset: int | None = None, length: int | None = None, limit: int | None = None
+    amount: object, rule: str, *, offset: int | None = None, length: int | None = None, limit: int = MOST_CHARACTERS
 ) -> InvalidKHQR:
-    """Return the error of code 4 for `amount`, with the rule that it breaks."""
+    """Return the error of code 4 for `amount`, with the rule that it breaks; its length is as given unless said."""
     return InvalidKHQR(
         ErrorCode.TRANSACTION_AMOUNT_INVALID,
         f"amount {shown(amount)}: {rule}",
         field="amount",
         offset=offset,
-        length=length,
+        length=shown_length(amount) if length is None else length,
         limit=limit,
     )
 
@@ -131,16 +134,15 @@ def _digits(amount: Decimal | int | str) -> tuple[str, str]:
     """Return the digits before and after the point."""
     if isinstance(amount, str):
         text = amount
+        if len(text) > _MOST_GIVEN:
+            rule = f"it has {len(text)} characters; a text may have at most {_MOST_GIVEN}, zeros included"
+            raise amount_fault(text, rule, limit=_MOST_GIVEN)
     elif isinstance(amount, Decimal):
         text = _decimal_text(amount)
     elif isinstance(amount, int) and not isinstance(amount, bool):
-        if not 0 <= amount < 10**MOST_CHARACTERS:  # before str(), which has a limit of its own
-            raise InvalidKHQR(
-                ErrorCode.TRANSACTION_AMOUNT_INVALID,
-                f"amount: an int must be 0 or more and have at most {MOST_CHARACTERS} digits",
-                field="amount",
-            )
-        text = str(amount)
+        if not 0 <= amount < _TOO_LARGE:
+            raise amount_fault(amount, f"an int must be 0 or more and have at most {MOST_CHARACTERS} digits")
+        text = str(int(amount))
     else:
         raise TypeError(f'amount must be a Decimal, int or str such as "2.50", not {type(amount).__name__}')
     found = _PLAIN.fullmatch(text)
@@ -155,6 +157,8 @@ def _decimal_text(amount: Decimal) -> str:
         raise amount_fault(amount, "it must be a finite number")
     if amount == 0:
         return "0"
-    if not -MOST_CHARACTERS < amount.adjusted() < MOST_CHARACTERS:
-        raise amount_fault(amount, f"at most {MOST_CHARACTERS} characters, and no fraction of a cent")
+    if amount.adjusted() >= MOST_CHARACTERS:
+        raise amount_fault(amount, f"at most {MOST_CHARACTERS} characters", length=amount.adjusted() + 1)
+    if amount.adjusted() < -MOST_CHARACTERS:
+        raise amount_fault(amount, "it is less than a cent")
     return f"{amount:f}"

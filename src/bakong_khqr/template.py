@@ -6,14 +6,13 @@ name and the official SDK's code for each way of getting it wrong.
 
 import re
 from collections.abc import Mapping
-from reprlib import repr as shown
 from typing import Any
 
 from attrs import Factory, field, frozen
 
 from bakong_khqr.emv.tags import Path, describe
 from bakong_khqr.emv.tlv import TWO_DIGITS
-from bakong_khqr.errors import ErrorCode, InvalidKHQR
+from bakong_khqr.errors import ErrorCode, InvalidKHQR, shown
 
 
 @frozen

@@ -7,7 +7,7 @@ apps refuse a code for.
 import re
 from datetime import UTC, datetime, timedelta
 
-from bakong_khqr.errors import ErrorCode, InvalidKHQR
+from bakong_khqr.errors import ErrorCode, InvalidKHQR, shown, shown_length
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -33,7 +33,7 @@ def to_milliseconds(name: str, value: datetime | int) -> int:
         return (value - _EPOCH) // _MILLISECOND
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{name} must be an aware datetime or an int of milliseconds, not {type(value).__name__}")
-    return value
+    return int(value)  # plain: an f-string would write a member of an (int, Enum) class by its name
 
 
 def duration_milliseconds(name: str, value: timedelta) -> int:
@@ -60,21 +60,20 @@ def write_timestamps(created_ms: int, expires_ms: int) -> str:
     """
     for name, moment in (("created_at", created_ms), ("expires_at", expires_ms)):
         if not _LEAST <= moment <= _MOST:
-            raise length_fault(name, moment if abs(moment) < 10**30 else None)
+            raise length_fault(name, moment)
     if expires_ms < created_ms:
         raise past_fault(created_ms, expires_ms)
     return f"99340013{created_ms}0113{expires_ms}"
 
 
-def length_fault(name: str, value: int | str | None, *, offset: int | None = None) -> InvalidKHQR:
-    """Return the error of code 49: not 13 digits. `None` is a number too large to be shown."""
-    shown = "this number" if value is None else repr(value)
+def length_fault(name: str, value: int | str, *, offset: int | None = None) -> InvalidKHQR:
+    """Return the error of code 49: not 13 digits."""
     return InvalidKHQR(
         ErrorCode.EXPIRATION_TIMESTAMP_LENGTH_INVALID,
-        f"{name} {shown} is not 13 digits: milliseconds since 1970, not seconds",
+        f"{name} {shown(value)} is not 13 digits: milliseconds since 1970, not seconds",
         field=name,
         offset=offset,
-        length=None if value is None else len(str(value)),
+        length=shown_length(value),
         limit=13,
     )
 

@@ -78,7 +78,30 @@ def test_no_amount_and_an_amount_of_zero_are_a_static_code_without_times(amount:
 def test_what_is_no_amount_of_the_currency_is_code_4(amount: Any, currency: str) -> None:
     with pytest.raises(InvalidKHQR, match=r"^amount") as caught:
         KHQR.individual(**PAID, amount=amount, currency=currency)
-    assert (caught.value.code, caught.value.field) == (ErrorCode.TRANSACTION_AMOUNT_INVALID, "amount")
+    error = caught.value
+    assert (error.code, error.field, error.limit) == (ErrorCode.TRANSACTION_AMOUNT_INVALID, "amount", 13)
+
+
+@pytest.mark.parametrize(
+    ("amount", "length", "limit"),
+    [
+        ("NaN", 3, 13), ("1e3", 3, 13), ("-1", 2, 13), (-1, 2, 13), ("1.5", 3, 13), (Decimal("1.5"), 3, 13),
+        ("", 0, 13), ("010000000000000", 14, 13), (10**14, 15, 13), (Decimal("1E+20"), 21, 13),
+        pytest.param("0" * 20_000_000, 20_000_000, 1024, id="zeros"),
+    ],
+)  # fmt: skip
+def test_a_refused_amount_tells_its_length_and_the_limit(amount: Any, length: int, limit: int) -> None:
+    with pytest.raises(InvalidKHQR) as caught:
+        KHQR.individual(**PAID, amount=amount)
+    assert (caught.value.length, caught.value.limit) == (length, limit)
+
+
+@pytest.mark.parametrize("number", [10**5000, -(10**5000), 10**200], ids=["large", "negative", "writable"])
+@pytest.mark.parametrize(("field", "code"), [("currency", 28), ("amount", 4), ("created_at", 49), ("expires_at", 49)])
+def test_a_number_too_large_to_be_written_is_our_error(field: str, code: int, number: int) -> None:
+    with pytest.raises(InvalidKHQR, match=r"an int of [0-9]+ bits") as caught:
+        KHQR.individual(**LEAST | {"amount": 1, "expires_at": NOW_MS} | {field: number})
+    assert (caught.value.code, caught.value.field) == (code, field)
 
 
 @pytest.mark.parametrize(
@@ -333,6 +356,20 @@ class Shop(str, Enum):  # noqa: UP042 - a StrEnum would be its own text; this ki
     USD = "USD"
     PRICE = "2.50"
     PAYLOAD = "00020101021129140010sokha@aclb5204599953031165802KH5905Sokha6010Phnom Penh630467E6"
+
+
+class Moment(int, Enum):
+    """Numbers whose f-string is their name."""
+
+    CREATED = NOW_MS
+    EXPIRES = NOW_MS + 600_000
+    AMOUNT = 10_000
+
+
+def test_a_number_of_a_class_of_its_own_is_taken_for_its_number() -> None:
+    given: dict[str, Any] = {"amount": Moment.AMOUNT, "created_at": Moment.CREATED, "expires_at": Moment.EXPIRES}
+    plain: dict[str, Any] = {name: int(number) for name, number in given.items()}
+    assert KHQR.individual(**LEAST, **given) == KHQR.individual(**LEAST, **plain)
 
 
 def test_a_text_of_a_class_of_its_own_is_taken_for_its_text() -> None:
