@@ -33,7 +33,7 @@ async def _migrate(url: str) -> tuple[str | None, str]:
             return before, head()
         if before is not None and executor.dialect == "sqlite":
             await asyncio.to_thread(copy_beside, Path(make_url(url).database or ""), before)
-        await executor.run(upgrade)
+        await executor.run(upgrade, patient=True)
         return before, head()
     finally:
         await executor.close()

@@ -53,10 +53,14 @@ class Executor(Protocol):
         """Finish what is under way and close the connections."""
         ...
 
-    async def run(self, operation: Operation[T], *, committed: Operation[T | None] | None = None) -> T:
+    async def run(
+        self, operation: Operation[T], *, committed: Operation[T | None] | None = None, patient: bool = False
+    ) -> T:
         """Run `operation` in a transaction of its own and commit; whatever it raises rolls it back and is raised here.
 
-        `committed` answers, after a commit whose acknowledgement was lost, with the result if it did happen.
+        `committed` answers, after a commit whose acknowledgement was lost, with the result if it did happen; where it
+        has none, `operation` is run again. The lost commit may still be under way then, so such an operation begins by
+        taking a unique key, which one of the two gets. `patient` waits for as long as it takes: for a migration.
         """
         ...
 

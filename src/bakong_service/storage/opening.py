@@ -57,7 +57,7 @@ async def _bring_forward(executor: Executor, url: str, revision: str | None, *, 
     if revision is not None:
         copy = await asyncio.to_thread(copy_beside, Path(make_url(url).database or ""), revision)
         log.info("database_copied", copy=str(copy))
-    await executor.run(upgrade)
+    await executor.run(upgrade, patient=True)
     log.info("database_migrated", before=revision, after=head())
 
 

@@ -1,36 +1,60 @@
-"""PostgreSQL: SQLAlchemy Core over asyncpg, a pool of ten, and a connection that listens."""
+"""PostgreSQL: SQLAlchemy Core over asyncpg, a pool of ten, and a connection that listens.
+
+A link can break at every moment. Before COMMIT was sent the operation is run again; after it, whether it was done is
+asked of the database, or told as unknown: it is never guessed.
+"""
 
 import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
+from weakref import WeakSet
 
 import asyncpg
 import stamina
-from sqlalchemy import URL
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from attrs import frozen
+from sqlalchemy import URL, event
+from sqlalchemy.engine.interfaces import ExceptionContext
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransaction, create_async_engine
 
 from bakong_service.storage.executor import ATTEMPTS, DatabaseUnavailable, Listener, Operation, identifiers_met
 
 T = TypeVar("T")
 
 _POOL = 10
+_PATIENT_SECONDS = 3600.0  # a migration of millions of rows; not for ever, for its link may break as well
+_CLOSE_SECONDS = 2.0  # for taking leave of the server: a process stops within 10 s
 _LISTEN_AGAIN_SECONDS = 1.0
-_SESSION = {
-    "application_name": "bakong-service",
-    "statement_timeout": "5000",
-    "idle_in_transaction_session_timeout": "10000",
-    "timezone": "UTC",
-}
 _CONCURRENCY = {"40001", "40P01"}  # serialization_failure, deadlock_detected
-_SHUTDOWN = {"57P01", "57P02", "57P03", "53300"}  # the server goes, comes, or has no place
+_SHUTDOWN = {"57P01", "57P02", "57P03"}  # the server goes, has crashed, or is not yet there
+_NO_PLACE = "53300"  # too_many_connections
+_LINK = "08"  # the class of connection exceptions
+_FAULTS = (DBAPIError, OSError, PoolTimeout, asyncpg.InterfaceError, asyncpg.PostgresError)
+
+
+@frozen(kw_only=True)
+class Timeouts:
+    """How long anything may take before the link, or the transaction, is given up. Seconds."""
+
+    connect: float = 5.0
+    place: float = 5.0  # for one of the pool's connections
+    statement: float = 5.0  # the server's own limit: it answers with an error that says so
+    idle: float = 10.0  # the server ends a transaction of which it hears nothing
+    # An answer that isn't there by now doesn't come. Longer than `idle`: when a silent link is given up, the server has
+    # let go of the locks that the transaction held, and the next attempt doesn't run into them.
+    answer: float = 12.0
+    heartbeat: float = 15.0  # after which the connection that only listens is asked whether it lives
 
 
 class _TryAgain(Exception):  # noqa: N818 - never leaves this file
     """The transaction failed for a reason that passes; the cause says which."""
+
+
+class _InDoubt(Exception):  # noqa: N818 - never leaves this file
+    """COMMIT was sent and not answered; the cause says why."""
 
 
 class PostgresqlExecutor:
@@ -38,15 +62,37 @@ class PostgresqlExecutor:
 
     dialect = "postgresql"
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, timeouts: Timeouts | None = None) -> None:
         self._url = url.set(drivername="postgresql+asyncpg")
-        self._engine: AsyncEngine = create_async_engine(
-            self._url, pool_size=_POOL, max_overflow=0, pool_timeout=5, connect_args={"server_settings": _SESSION}
-        )
+        self._timeouts = timeouts or Timeouts()
+        self._links: WeakSet[asyncpg.Connection] = WeakSet()
+        self._engine = self._connecting()
         # A statement sees what is committed, within a transaction or without: a point query needs no BEGIN.
         self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._listeners: dict[str, list[Listener]] = defaultdict(list)
         self._ear: asyncio.Task[None] | None = None
+
+    def _connecting(self, *, patient: bool = False) -> AsyncEngine:
+        timeouts = self._timeouts
+        engine = create_async_engine(
+            self._url,
+            pool_size=_POOL,
+            max_overflow=0,
+            pool_timeout=timeouts.place,
+            connect_args={
+                "timeout": timeouts.connect,
+                "command_timeout": _PATIENT_SECONDS if patient else timeouts.answer,
+                "server_settings": {
+                    "application_name": "bakong-service",
+                    "statement_timeout": "0" if patient else _milliseconds(timeouts.statement),
+                    "idle_in_transaction_session_timeout": _milliseconds(timeouts.idle),
+                    "timezone": "UTC",
+                },
+            },
+        )
+        event.listen(engine.sync_engine, "handle_error", _give_up_lost)
+        event.listen(engine.sync_engine, "connect", lambda link, _: self._links.add(link.driver_connection))
+        return engine
 
     async def start(self) -> None:
         await self.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar_one())
@@ -58,31 +104,61 @@ class PostgresqlExecutor:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._ear
             self._ear = None
-        await self._engine.dispose()
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._engine.dispose()
+        except _FAULTS:  # a dead link takes no leave
+            await self._engine.dispose(close=False)
+        for link in list(self._links):
+            link.terminate()
 
-    async def run(self, operation: Operation[T], *, committed: Operation[T | None] | None = None) -> T:
+    async def run(
+        self, operation: Operation[T], *, committed: Operation[T | None] | None = None, patient: bool = False
+    ) -> T:
+        if not patient:
+            return await self._run(self._engine, operation, committed)
+        engine = self._connecting(patient=True)
+        try:
+            return await self._run(engine, operation, committed)
+        finally:
+            await engine.dispose()
+
+    async def _run(self, engine: AsyncEngine, operation: Operation[T], committed: Operation[T | None] | None) -> T:
+        in_doubt = False
+
         async def once() -> T:
-            committing = False
+            nonlocal in_doubt
             try:
-                async with self._engine.connect() as connection:
+                async with engine.connect() as connection:
                     transaction = await connection.begin()
                     result = await connection.run_sync(operation)
-                    committing = True
-                    await transaction.commit()
+                    await _commit(connection, transaction)
                     return result
-            except (DBAPIError, OSError, PoolTimeout, asyncpg.InterfaceError) as error:
-                if committing and _lost(error):
-                    if committed is not None and (found := await self.read(committed)) is not None:
-                        return found
-                    if committed is None:
-                        raise DatabaseUnavailable(
-                            "the connection was lost during the commit", outcome_unknown=True
-                        ) from error
+            except _InDoubt as doubt:
+                in_doubt = True
+                found = await self._ask(committed, doubt)
+                if found is None:
+                    raise _TryAgain from doubt.__cause__
+                return found
+            except _FAULTS as error:
                 if _passes(error):
                     raise _TryAgain from error
                 raise
 
-        return await self._again(once)
+        try:
+            return await self._again(once)
+        except DatabaseUnavailable as error:
+            error.outcome_unknown = in_doubt  # a COMMIT that is under way may still arrive
+            raise
+
+    async def _ask(self, committed: Operation[T | None] | None, doubt: _InDoubt) -> T | None:
+        """The result of an operation whose COMMIT wasn't answered; None: it is not done, or not yet."""
+        if committed is not None:
+            with contextlib.suppress(Exception):  # whatever the question meets, it isn't answered
+                return await self.read(committed)
+        raise DatabaseUnavailable(
+            "the connection was lost during the commit", outcome_unknown=True
+        ) from doubt.__cause__
 
     async def read(self, query: Operation[T], *, many: bool = False) -> T:
         engine = self._engine if many else self._reading  # a cursor, for a long answer, lives in a transaction
@@ -91,7 +167,7 @@ class PostgresqlExecutor:
             try:
                 async with engine.connect() as connection:
                     return await connection.run_sync(query)
-            except (DBAPIError, OSError, PoolTimeout, asyncpg.InterfaceError) as error:
+            except _FAULTS as error:
                 if _passes(error):
                     raise _TryAgain from error
                 raise
@@ -109,7 +185,8 @@ class PostgresqlExecutor:
         try:
             return await caller(_TryAgain, once)
         except _TryAgain as error:
-            raise DatabaseUnavailable(f"the database doesn't answer: {error.__cause__}") from error.__cause__
+            cause = error.__cause__
+            raise DatabaseUnavailable(f"the database doesn't answer: {cause or type(cause).__name__}") from cause
 
     def listen(self, channel: str, listener: Listener) -> Callable[[], None]:
         self._listeners[channel].append(listener)
@@ -117,40 +194,86 @@ class PostgresqlExecutor:
 
     async def _listen(self) -> None:
         """Keep one connection listening on every channel; what is missed while it is away, the listeners poll for."""
+        while True:
+            with contextlib.suppress(Exception):  # the database is away: whoever needs it says so
+                await self._listen_on_one()
+            await asyncio.sleep(_LISTEN_AGAIN_SECONDS)
+
+    async def _listen_on_one(self) -> None:
+        """Listen until the connection is gone. One that is silent may be quiet or dead, and is asked now and then."""
         from bakong_service.storage import signals
 
-        dsn = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
-        while True:
-            connection = None
-            try:
-                connection = await asyncpg.connect(dsn)
-                gone = asyncio.Event()
-                connection.add_termination_listener(lambda _connection, gone=gone: gone.set())
-                for channel in signals.CHANNELS:
-                    await connection.add_listener(channel, self._hear)
-                await gone.wait()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                pass  # the database is away: whoever needs it says so
-            finally:
-                if connection is not None:
-                    connection.terminate()
-            await asyncio.sleep(_LISTEN_AGAIN_SECONDS)
+        connection = await asyncpg.connect(
+            self._url.set(drivername="postgresql").render_as_string(hide_password=False),
+            timeout=self._timeouts.connect,
+            command_timeout=self._timeouts.answer,
+        )
+        try:
+            gone = asyncio.Event()
+            connection.add_termination_listener(lambda _connection: gone.set())
+            for channel in signals.CHANNELS:
+                await connection.add_listener(channel, self._hear)
+            while not gone.is_set():
+                try:
+                    async with asyncio.timeout(self._timeouts.heartbeat):
+                        await gone.wait()
+                except TimeoutError:
+                    await connection.execute("SELECT 1")
+        finally:
+            connection.terminate()
 
     def _hear(self, _connection: object, _pid: int, channel: str, payload: str) -> None:
         for listener in list(self._listeners[channel]):
             listener(payload)
 
 
-def _lost(error: BaseException) -> bool:
-    return isinstance(error, (OSError, asyncpg.InterfaceError, InterfaceError)) or (
-        isinstance(error, DBAPIError) and error.connection_invalidated
-    )
+async def _commit(connection: AsyncConnection, transaction: AsyncTransaction) -> None:
+    """Commit. Whatever comes back that isn't the server's own refusal leaves open whether it did."""
+    try:
+        await transaction.commit()
+    except Exception as error:
+        if isinstance(error, DBAPIError) and not _is_lost(error) and getattr(error.orig, "sqlstate", None):
+            raise
+        await connection.invalidate()
+        raise _InDoubt from error
+
+
+def _give_up_lost(context: ExceptionContext) -> None:
+    """Drop a connection whose link broke, and with it those that wait in the pool: each would have to be found dead."""
+    error = context.original_exception
+    if not _is_lost(error if context.sqlalchemy_exception is None else error.__cause__):
+        return
+    context.is_disconnect = True
+    if context.connection is not None and not context.connection.invalidated:
+        link = context.connection.connection.driver_connection
+        assert link is not None
+        link.terminate()  # at once: a broken link has nobody to take leave of
+
+
+def _is_lost(error: BaseException | None) -> bool:
+    """Whether the link broke: no answer comes, and whether the question was heard isn't known."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated
+    if isinstance(error, asyncpg.PostgresError):
+        sqlstate = error.sqlstate or ""
+        return sqlstate.startswith(_LINK) or sqlstate in _SHUTDOWN
+    if isinstance(error, ValueError):  # asyncpg's word for an argument that it can't send
+        return False
+    return isinstance(error, (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError))
 
 
 def _passes(error: BaseException) -> bool:
     """Whether the same transaction may go through when it is run again."""
     if isinstance(error, IntegrityError):
         return identifiers_met(error)
-    if _lost(error) or isinstance(error, (PoolTimeout, OperationalError)):
+    if _is_lost(error) or isinstance(error, PoolTimeout):
         return True
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _CONCURRENCY | _SHUTDOWN
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in {
+        *_CONCURRENCY,
+        *_SHUTDOWN,
+        _NO_PLACE,
+    }
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(round(seconds * 1000))

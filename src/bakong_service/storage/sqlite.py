@@ -77,8 +77,10 @@ class SqliteExecutor:
         for engine in (self._lists, self._writer):
             engine.dispose()
 
-    async def run(self, operation: Operation[T], *, committed: Operation[T | None] | None = None) -> T:
-        del committed  # a local commit is never in doubt: it raises, or it is done
+    async def run(
+        self, operation: Operation[T], *, committed: Operation[T | None] | None = None, patient: bool = False
+    ) -> T:
+        del committed, patient  # a local commit is never in doubt: it raises, or it is done; and nothing limits it
         if self._thread is None:
             raise DatabaseUnavailable("the database is closed")
         loop = asyncio.get_running_loop()
