@@ -108,7 +108,7 @@ class Deliverer:
         except Unopenable as error:  # this endpoint's trouble, and no other's
             return Answer(status=None, error=f"secret: {error}", duration=timedelta(0))
         event, body = assignment.event, webhook_presenting.body(assignment.event)
-        headers = sign(event.reference, body, secrets, at=self._clock.now())
+        headers = sign(event.reference, body, secrets, at=self._clock.world())
         return await self._sender.post(assignment.url, headers, body)
 
     def _record(self, assignment: Assignment, answer: Answer, connection: Connection) -> DeliveryState | None:
@@ -119,6 +119,6 @@ class Deliverer:
             assignment,
             answer,
             verdict(answer),
-            retry_after=retry_after(answer, now=now),
+            retry_after=retry_after(answer, now=self._clock.world()),
             now=now,
         )

@@ -36,7 +36,7 @@ class StoppedClock(Clock):
         super().__init__()
         self.at = at
 
-    def now(self) -> datetime:
+    def world(self) -> datetime:
         return self.at
 
     def advance(self, by: timedelta | float) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import timedelta
+from email.utils import format_datetime
 
 import pytest
 from attrs import evolve
@@ -76,6 +77,19 @@ async def test_each_endpoint_gets_an_event_once_with_its_own_signature(shop, rec
     for request in receiver.requests:
         secret = secrets[int(request.target[-1])]
         webhooks.verify(request.body, request.headers, secret, now=shop.clock.now())
+
+
+async def test_a_receiver_need_not_know_of_the_test_clock(shop, receiver, told) -> None:
+    shop.clock.offset = timedelta(days=100)
+    await shop.listen(receiver.url, secret=SECRET)
+    await shop.happen()
+    date = format_datetime(shop.clock.world() + timedelta(minutes=9), usegmt=True)
+    receiver.answers = [told(503, f"retry-after: {date}")]
+    await shop.deliver()
+    (request,) = receiver.requests
+    webhooks.verify(request.body, request.headers, SECRET, now=shop.clock.world())
+    (delivery,) = await shop.deliveries()
+    assert delivery.next_attempt_at - shop.clock.now() == timedelta(seconds=2)  # twice the step, which is the most
 
 
 async def test_an_answer_that_isnt_2xx_is_tried_again_with_the_same_id_and_body(shop, receiver, told) -> None:
