@@ -8,6 +8,7 @@ import attrs
 from attrs import frozen
 from cyclopts import Parameter
 
+from bakong_khqr.errors import shown
 from bakong_khqr.khqr import KHQR
 
 _DURATION = re.compile("([0-9]{1,9})([smhd])")
@@ -72,12 +73,12 @@ def _moment(name: str, text: str) -> datetime | int:
         return datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(
-            f"{name} {text!r} is no time: write 2026-01-31T17:00:00+07:00, or 13 digits of milliseconds"
+            f"{name} {shown(text)} is no time: write 2026-01-31T17:00:00+07:00, or 13 digits of milliseconds"
         ) from None
 
 
 def _duration(text: str) -> timedelta:
     found = _DURATION.fullmatch(text)
     if found is None:
-        raise ValueError(f"expires_in {text!r} is no duration: a number and s, m, h or d, such as 10m")
+        raise ValueError(f"expires_in {shown(text)} is no duration: a number and s, m, h or d, such as 10m")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})

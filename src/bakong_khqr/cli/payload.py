@@ -17,7 +17,7 @@ from bakong_khqr import diagnosis
 from bakong_khqr.cli.batch import PictureFormat, encode_rows, summary_dict, summary_lines
 from bakong_khqr.cli.field_texts import FieldTexts
 from bakong_khqr.cli.payload_text import Payload, payload_text
-from bakong_khqr.cli.refusing import WRONG, refused, unusable
+from bakong_khqr.cli.refusing import INTERRUPTED, WRONG, refused, unusable
 from bakong_khqr.diagnosis import printable, problem_dict
 from bakong_khqr.errors import InvalidKHQR
 from bakong_khqr.khqr import KHQR
@@ -40,7 +40,7 @@ def encode(
     code with its payload and MD5, `errors.csv` every row that was refused, with the reason: mend it and give it back.
 
     Exit code 0 when all codes were made, 1 when a field or a row was refused, 2 for options or files that can't be
-    used.
+    used, 130 for Ctrl-C: the rows that weren't processed are in `errors.csv` too.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def encode(
         if csv is not None and out is not None:
             summary = encode_rows(csv, out, fields, picture)
             _print([json_module.dumps(summary_dict(summary))] if json else summary_lines(summary, out))
-            return WRONG if summary.refusals else 0
+            return INTERRUPTED if summary.interrupted else WRONG if summary.refusals else 0
         khqr = fields.khqr()
     except InvalidKHQR as error:
         return refused("encode", error, json=json)

@@ -7,6 +7,8 @@ from bakong_khqr.diagnosis import problem_dict
 from bakong_khqr.errors import InvalidKHQR
 
 WRONG, UNUSABLE = 1, 2
+INTERRUPTED = 130
+"""As shells say it: 128 and the number of SIGINT."""
 
 
 def refused(command: str, error: InvalidKHQR, *, json: bool) -> int:

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -92,6 +93,56 @@ def test_the_error_report_is_mended_and_given_back(encode: Encode, tmp_path: Pat
     assert table(tmp_path / "codes" / "errors.csv") == []
 
 
+def test_a_wrong_quote_is_named_with_its_line_and_costs_no_other_row(encode: Encode, tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        HEADER,
+        "sokha@aclb,Sokha,1,KHR,10m,a",
+        'sokha@aclb,"So"kha,1,KHR,10m,b',
+        'sokha@aclb,"Dara ""D""",1,KHR,10m,c',
+        'sokha@aclb,"Sok,1,KHR,10m,d',
+        'sokha@aclb,"Sok, ha",1,KHR,10m,e',
+        "",
+        "sokha@aclb,Dara,1,KHR,10m,g",
+        'sokha@aclb,"Sophea,1,KHR,10m,h',
+        "sokha@aclb,Bopha,1,KHR,10m,i",
+    )
+    finished = encode(tmp_path)
+    assert finished.returncode == 1, finished.stderr
+    codes, errors = (table(tmp_path / "codes" / name) for name in ("codes.csv", "errors.csv"))
+    assert [KHQR.decode(one["payload"]).bill_number for one in codes] == ["a", "c", "g"]
+    assert [int(one["row"]) for one in errors] == [3, 5, 6, 9, 10]
+    where = [one["error"].partition(":")[0] for one in errors]
+    assert where == ["line 3", "lines 5 to 6", "lines 5 to 6", "lines 9 to 10", "lines 9 to 10"]
+    assert [one["merchant_name"] for one in errors] == ['"So"kha', '"Sok', "Sok, ha", '"Sophea', "Bopha"]
+
+
+def test_a_cell_too_large_to_be_read_costs_no_other_row(encode: Encode, tmp_path: Path) -> None:
+    write(tmp_path, HEADER, f"sokha@aclb,{'x' * 140_000},1,KHR,10m,a", "sokha@aclb,Dara,1,KHR,10m,b")
+    finished = encode(tmp_path)
+    assert "row 2: line 2: field larger than field limit" in finished.stdout
+    assert "1 codes made, 1 rows refused" in finished.stdout
+    assert "x" * 140_000 in (tmp_path / "codes" / "errors.csv").read_text(encoding="utf-8")
+
+
+def test_ctrl_c_ends_after_the_row_at_hand_and_loses_none(tmp_path: Path) -> None:
+    write(tmp_path, HEADER, *(f"sokha@aclb,Sokha,1,KHR,10m,bill {number}" for number in range(3_000)))
+    command = [sys.executable, "-m", "bakong_khqr.cli", *ENCODE]
+    codes, errors = tmp_path / "codes" / "codes.csv", tmp_path / "codes" / "errors.csv"
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        while not codes.exists() or codes.read_bytes().count(b"\n") < 3:
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate()
+    assert process.returncode == 130
+    made, refused = table(codes), table(errors)
+    assert made
+    assert len(refused) > 100
+    assert {(one["code"], one["error"]) for one in refused} == {("", "not processed: interrupted")}
+    assert sorted(int(one["row"]) for one in made + refused) == list(range(2, 3_002))
+    assert len(said.splitlines()) == 2, "thousands of rows aren't listed"
+
+
 @pytest.mark.parametrize(
     ("lines", "encoding", "newline"),
     [
@@ -134,7 +185,7 @@ def test_codes_in_use_are_never_overwritten(encode: Encode, tmp_path: Path) -> N
         (b"name,amount\nSokha,1\n", "no column 'name'; there are bakong_account_id"),
         (b"amount,amount\n1,1\n", "a column comes twice"),
         ("merchant_name\nហាង\n".encode("utf-16"), "isn't UTF-8"),
-        (b'merchant_name\n"Sokha\n', "unexpected end of data"),
+        (b'"merchant_name\nSokha\n', "lines 1 to 2: unexpected end of data; is a quote not closed"),
     ],
 )
 def test_a_file_that_cannot_be_read_makes_nothing(encode: Encode, tmp_path: Path, content: bytes, told: str) -> None:
