@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from bakong_service import webhooks
 from bakong_service.domain.delivery import SCHEDULES, DeliveryState
+from bakong_service.operations import dispatching
 from bakong_service.storage import audit, delivery_records, schema
 from bakong_service.vault import Vault
 from bakong_service.workers.delivery import PLACES
@@ -220,6 +221,28 @@ async def test_two_workers_never_make_the_same_attempt(shop, receiver) -> None:
     await shop.deliver()
     assert len(receiver.requests) == 100
     assert len(set(heard(receiver))) == 100
+
+
+class TestDispatchersOnPostgresql:
+    """A SQLite file has one writer, so it has one dispatcher at a time."""
+
+    @pytest.fixture
+    def database_url(self, postgresql_url: str) -> str:
+        return postgresql_url
+
+    @pytest.mark.postgres
+    async def test_a_second_one_leaves_the_first_alone(self, shop, database_url) -> None:
+        import asyncpg
+
+        await shop.happen()
+        other = await asyncpg.connect(database_url)
+        held = other.transaction()
+        await held.start()
+        await other.execute(f"SELECT pg_advisory_xact_lock({dispatching._LOCK})")
+        assert await shop.executor.run(lambda c: dispatching.dispatch(c, shop.business, now=shop.clock.now())) == 0
+        await held.rollback()
+        await other.close()
+        assert await shop.executor.run(lambda c: dispatching.dispatch(c, shop.business, now=shop.clock.now())) == 1
 
 
 async def test_attempts_are_forgotten_after_90_days_and_deliveries_are_not(shop, receiver, told) -> None:

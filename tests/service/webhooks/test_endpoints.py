@@ -321,6 +321,18 @@ class TestDefault:
         assert [endpoint.name for endpoint in made] == ["default"]
         assert len(await shop.executor.read(lambda c: endpoints.secrets(c, [made[0].id], now=shop.clock.now()))) == 1
 
+    async def test_one_made_by_another_process_in_the_same_moment_is_kept(self, shop, monkeypatch) -> None:
+        made = await self.start(shop, "https://example.com/")
+        with monkeypatch.context() as then:
+            then.setattr(endpoints, "by_name", lambda *_, **__: None)  # as it looked before the other committed
+            await shop.executor.run(
+                lambda c: operations.ensure_default(
+                    c, shop.business, url="https://example.com/", secret=OTHER, now=shop.clock.now()
+                )
+            )
+        assert await shop.executor.read(endpoints.every) == [made]
+        assert len(await shop.executor.read(lambda c: endpoints.secrets(c, [made.id], now=shop.clock.now()))) == 1
+
 
 def test_schedules_are_named_as_the_setting_has_them() -> None:
     assert set(SCHEDULES) == {"default", "compat"}
