@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from time import time_ns
 from types import NoneType
-from typing import Any
+from typing import Any, cast
 
 from bakong_khqr.account import ACCOUNTS, Kind
 from bakong_khqr.additional_data import ADDITIONAL_DATA, LANGUAGE, language_fault
@@ -36,13 +36,13 @@ from bakong_khqr.timestamp import (
 )
 
 # What fields usually are. A text of any other class is made plain: f-strings would ask it for its `__format__`.
-_EXACT = frozenset({str, NoneType, Currency, Decimal, int, timedelta, datetime})
+_EXACT = frozenset({str, NoneType, Currency, Decimal, int, datetime})
 
 
-def encode(kind: Kind, given: Mapping[str, Any]) -> Fields:
+def encode(kind: Kind, given: Mapping[str, Any], expires_in: timedelta | None) -> Fields:
     """Return the payload of a KHQR and its fields as they were written.
 
-    `given` has every parameter of `KHQR.individual` or `KHQR.merchant` by name. Raises what they raise.
+    `given` has every other parameter of `KHQR.individual` or `KHQR.merchant` by name. Raises what they raise.
     """
     if not _EXACT.issuperset(map(type, given.values())):
         given = {name: exact(value) for name, value in given.items()}
@@ -57,7 +57,7 @@ def encode(kind: Kind, given: Mapping[str, Any]) -> Fields:
     city = MERCHANT_CITY.write(given["merchant_city"])
     additional_data = ADDITIONAL_DATA.write(given)
     language = _language(given)
-    created_ms, expires_ms = _moments(given)
+    created_ms, expires_ms = _moments(given["created_at"], given["expires_at"], expires_in)
     if amount is None:
         method, amount_object, timestamps = STATIC, "", ""
         created_at = expires_at = None
@@ -73,36 +73,23 @@ def encode(kind: Kind, given: Mapping[str, Any]) -> Fields:
     )
     if refused_character(text) is not None:
         raise _refused_field(given)
-    return {
+    written = {
         "payload": text + crc16(text),
         "kind": kind,
         "point_of_initiation_method": method,
-        "bakong_account_id": given["bakong_account_id"],
-        "account_information": given.get("account_information"),
-        "merchant_id": given.get("merchant_id"),
-        "acquiring_bank": given["acquiring_bank"],
-        "merchant_category_code": given["merchant_category_code"],
         "currency": currency,
         "amount": None if amount is None else Decimal(amount),
-        "merchant_name": given["merchant_name"],
-        "merchant_city": given["merchant_city"],
-        "bill_number": given["bill_number"],
-        "mobile_number": given["mobile_number"],
-        "store_label": given["store_label"],
-        "terminal_label": given["terminal_label"],
-        "purpose_of_transaction": given["purpose_of_transaction"],
-        "language_preference": given["language_preference"],
-        "merchant_name_alternate_language": given["merchant_name_alternate_language"],
-        "merchant_city_alternate_language": given["merchant_city_alternate_language"],
-        "upi_account_information": given["upi_account_information"],
         "created_at": created_at,
         "expires_at": expires_at,
     }
+    return cast("Fields", {"account_information": None, "merchant_id": None, **given, **written})
 
 
 def _language(given: Mapping[str, Any]) -> str:
     preference = given["language_preference"]
     name, city = given["merchant_name_alternate_language"], given["merchant_city_alternate_language"]
+    if preference is name is city is None:
+        return ""
     for field, value in (("language_preference", preference), ("merchant_city_alternate_language", city)):
         if not isinstance(value, str | None):
             raise TypeError(f"{field} must be a str, not {type(value).__name__}")
@@ -111,9 +98,10 @@ def _language(given: Mapping[str, Any]) -> str:
     return LANGUAGE.write(given)
 
 
-def _moments(given: Mapping[str, Any]) -> tuple[int, int | None]:
+def _moments(
+    created_at: datetime | int | None, expires_at: datetime | int | None, expires_in: timedelta | None
+) -> tuple[int, int | None]:
     """Return creation and expiry in milliseconds. Creation is the present unless given; a static code uses neither."""
-    created_at, expires_at, expires_in = given["created_at"], given["expires_at"], given["expires_in"]
     created_ms = time_ns() // 1_000_000 if created_at is None else to_milliseconds("created_at", created_at)
     if expires_in is None:
         return created_ms, None if expires_at is None else to_milliseconds("expires_at", expires_at)

@@ -132,9 +132,8 @@ class KHQR:
             "merchant_category_code": merchant_category_code,
             "created_at": created_at,
             "expires_at": expires_at,
-            "expires_in": expires_in,
         }
-        return cls._of(encode("individual", given))
+        return cls._of(encode("individual", given, expires_in))
 
     @classmethod
     def merchant(
@@ -186,9 +185,8 @@ class KHQR:
             "merchant_category_code": merchant_category_code,
             "created_at": created_at,
             "expires_at": expires_at,
-            "expires_in": expires_in,
         }
-        return cls._of(encode("merchant", given))
+        return cls._of(encode("merchant", given, expires_in))
 
     @classmethod
     def decode(cls, payload: str) -> Self:
@@ -207,7 +205,7 @@ class KHQR:
     @classmethod
     def _of(cls, fields: Fields) -> Self:
         self = object.__new__(cls)
-        self.__dict__.update(fields)
+        object.__setattr__(self, "__dict__", fields)
         return self
 
     def __eq__(self, other: object) -> bool:
@@ -222,7 +220,7 @@ class KHQR:
         amount = "any amount" if self.amount is None else f"{self.amount}"
         return f"<KHQR {self.kind} {self.bakong_account_id} {amount} {self.currency} md5={self.md5}>"
 
-    @cached_property
+    @property
     def md5(self) -> str:
         """The key that Bakong tracks the payment by: the MD5 of the payload, 32 lower-case hexadecimal digits."""
         return md5(self.payload.encode(), usedforsecurity=False).hexdigest()

@@ -83,7 +83,7 @@ def write_amount(amount: Decimal | int | str | None, currency: Currency) -> str 
         return None
     whole, fraction = _digits(amount)
     whole, fraction = whole.lstrip("0") or "0", fraction.rstrip("0")
-    if len(fraction) > currency.decimals:
+    if len(fraction) > _DECIMALS[currency]:
         raise amount_fault(amount, _DECIMALS_RULE[currency])
     written = f"{whole}.{fraction:0<2}" if fraction else whole
     if written == "0":
