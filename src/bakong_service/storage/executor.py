@@ -64,9 +64,9 @@ class Executor(Protocol):
         """
         ...
 
-    async def read(self, query: Operation[T], *, many: bool = False) -> T:
+    async def read(self, query: Operation[T], *, many: bool = False, patient: bool = False) -> T:
         """Run a query that writes nothing. `many` says that it may take a while, or fetches its rows part by part: it
-        must not hold up anything else."""
+        must not hold up anything else. `patient` is for one over the whole database, and waits for it."""
         ...
 
     def listen(self, channel: str, listener: Listener) -> Callable[[], None]:

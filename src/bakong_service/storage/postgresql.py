@@ -7,7 +7,7 @@ asked of the database, or told as unknown: it is never guessed.
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 from weakref import WeakSet
 
@@ -94,6 +94,15 @@ class PostgresqlExecutor:
         event.listen(engine.sync_engine, "connect", lambda link, _: self._links.add(link.driver_connection))
         return engine
 
+    @contextlib.asynccontextmanager
+    async def _patient(self) -> AsyncIterator[AsyncEngine]:
+        """Connections that wait for long statements, for one operation."""
+        engine = self._connecting(patient=True)
+        try:
+            yield engine
+        finally:
+            await _leave(engine)
+
     async def start(self) -> None:
         await self.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar_one())
         self._ear = asyncio.create_task(self._listen(), name="postgresql-listen")
@@ -104,11 +113,7 @@ class PostgresqlExecutor:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._ear
             self._ear = None
-        try:
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await self._engine.dispose()
-        except _FAULTS:  # a dead link takes no leave
-            await self._engine.dispose(close=False)
+        await _leave(self._engine)
         for link in list(self._links):
             link.terminate()
 
@@ -117,11 +122,8 @@ class PostgresqlExecutor:
     ) -> T:
         if not patient:
             return await self._run(self._engine, operation, committed)
-        engine = self._connecting(patient=True)
-        try:
+        async with self._patient() as engine:
             return await self._run(engine, operation, committed)
-        finally:
-            await engine.dispose()
 
     async def _run(self, engine: AsyncEngine, operation: Operation[T], committed: Operation[T | None] | None) -> T:
         in_doubt = False
@@ -160,9 +162,14 @@ class PostgresqlExecutor:
             "the connection was lost during the commit", outcome_unknown=True
         ) from doubt.__cause__
 
-    async def read(self, query: Operation[T], *, many: bool = False) -> T:
-        engine = self._engine if many else self._reading  # a cursor, for a long answer, lives in a transaction
+    async def read(self, query: Operation[T], *, many: bool = False, patient: bool = False) -> T:
+        if patient:
+            async with self._patient() as engine:
+                return await self._read(engine, query)
+        # A cursor, for a long answer, lives in a transaction.
+        return await self._read(self._engine if many else self._reading, query)
 
+    async def _read(self, engine: AsyncEngine, query: Operation[T]) -> T:
         async def once() -> T:
             try:
                 async with engine.connect() as connection:
@@ -225,6 +232,15 @@ class PostgresqlExecutor:
     def _hear(self, _connection: object, _pid: int, channel: str, payload: str) -> None:
         for listener in list(self._listeners[channel]):
             listener(payload)
+
+
+async def _leave(engine: AsyncEngine) -> None:
+    """Close an engine's connections, taking leave of the server where it listens."""
+    try:
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await engine.dispose()
+    except _FAULTS:
+        await engine.dispose(close=False)
 
 
 async def _commit(connection: AsyncConnection, transaction: AsyncTransaction) -> None:

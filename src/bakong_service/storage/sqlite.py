@@ -88,9 +88,9 @@ class SqliteExecutor:
         self._jobs.put(_Job(operation, future, loop))
         return await future
 
-    async def read(self, query: Operation[T], *, many: bool = False) -> T:
+    async def read(self, query: Operation[T], *, many: bool = False, patient: bool = False) -> T:
         # A point query takes microseconds: handing it to a thread would cost ten times as much.
-        if many:
+        if many or patient:
             return await asyncio.to_thread(_query, self._lists, query)
         return self._points.query(query)
 

@@ -31,7 +31,7 @@ async def violations(service: Service) -> list[Violation]:
     business, now = service.business, service.clock.now()
     return await service.executor.read(
         lambda connection: verify(connection, business.vault, subscription_grace=business.subscriptions.grace, now=now),
-        many=True,
+        patient=True,
     )
 
 

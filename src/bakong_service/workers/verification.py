@@ -36,7 +36,7 @@ class Verifier:
             lambda connection: verify(
                 connection, business.vault, subscription_grace=business.subscriptions.grace, now=now
             ),
-            many=True,
+            patient=True,
         )
         self.told(len(found))
         if found:

@@ -1,0 +1,235 @@
+"""The link to PostgreSQL breaks, at every moment and in every way: nothing is done twice, nothing that was confirmed is
+lost, what isn't known is told as unknown, and afterwards the service works as before."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from attrs import define, field
+from sqlalchemy import Connection, func, insert, select
+
+from bakong_service.storage import signals
+from bakong_service.storage.executor import DatabaseUnavailable
+from bakong_service.storage.inserting import insert_new
+from bakong_service.storage.postgresql import PostgresqlExecutor
+from bakong_service.storage.schema import plans
+
+pytestmark = [pytest.mark.anyio, pytest.mark.postgres]
+
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+MOMENTS = ("connect", "begin", "statement")
+BEFORE = ("reset before", "silent before")
+AFTER = ("reset after", "silent after", "garbage")
+
+
+@define
+class Work:
+    """A row to be written once, under a code that is unique; and how often it was tried."""
+
+    code: str = field(factory=lambda: uuid4().hex)
+    attempts: int = 0
+
+    def __call__(self, connection: Connection) -> str:
+        self.attempts += 1
+        if not insert_new(connection, plans, self._row(), key=("code", "version")):
+            return "done before"
+        return "done"
+
+    def twice_if_twice(self, connection: Connection) -> str:
+        """Write a row of its own each time: were it done twice, there would be two."""
+        self.attempts += 1
+        connection.execute(insert(plans).inline(), {**self._row(), "version": self.attempts})
+        return "done"
+
+    def committed(self, connection: Connection) -> str | None:
+        return "found" if count(connection, self.code) else None
+
+    def _row(self) -> dict[str, Any]:
+        return {
+            "id": uuid4().int >> 65, "code": self.code, "version": 1, "name": "Plan", "price_minor": 50,
+            "currency": "USD", "period_seconds": 1, "created_at": NOW,
+        }  # fmt: skip
+
+
+def count(connection: Connection, code: str) -> int:
+    return connection.execute(select(func.count()).select_from(plans).where(plans.c.code == code)).scalar_one()
+
+
+async def rows(executor: PostgresqlExecutor, work: Work) -> int:
+    return await executor.read(lambda connection: count(connection, work.code))
+
+
+@pytest.mark.parametrize("fault", [*BEFORE, *AFTER, "late", "slow"])
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_before_the_commit_the_work_is_done_again_and_once(far: Any, link: Any, moment: str, fault: str) -> None:
+    work = Work()
+    link.arm((moment, fault))
+    assert await far.run(work.twice_if_twice) == "done"
+    assert not link.armed
+    assert await rows(far, work) == 1
+    assert await far.run(Work()) == "done"
+
+
+@pytest.mark.parametrize("fault", [*BEFORE, *AFTER, "late"])
+async def test_a_commit_without_an_answer_is_told_as_unknown_and_not_tried_again(
+    far: Any, link: Any, fault: str
+) -> None:
+    work = Work()
+    link.arm(("commit", fault))
+    with pytest.raises(DatabaseUnavailable) as raised:
+        await far.run(work.twice_if_twice)
+    assert raised.value.outcome_unknown
+    assert work.attempts == 1
+    if fault == "late":
+        await asyncio.sleep(0.3)
+    assert await rows(far, work) == (fault not in BEFORE)
+    assert await far.run(Work()) == "done"
+
+
+@pytest.mark.parametrize("fault", AFTER)
+async def test_a_commit_whose_answer_was_lost_is_found(far: Any, link: Any, fault: str) -> None:
+    work = Work()
+    link.arm(("commit", fault))
+    assert await far.run(work, committed=work.committed) == "found"
+    assert (work.attempts, await rows(far, work)) == (1, 1)
+
+
+@pytest.mark.parametrize("fault", BEFORE)
+async def test_a_commit_that_never_arrived_is_done_again(far: Any, link: Any, fault: str) -> None:
+    work = Work()
+    link.arm(("commit", fault))
+    assert await far.run(work, committed=work.committed) == "done"
+    assert (work.attempts, await rows(far, work)) == (2, 1)
+
+
+async def test_a_commit_that_arrives_after_it_was_asked_for_is_not_joined_by_another(far: Any, link: Any) -> None:
+    work = Work()
+    link.arm(("commit", "late"))
+    assert await far.run(work, committed=work.committed) == "done before"
+    assert (work.attempts, await rows(far, work)) == (2, 1)
+
+
+@pytest.mark.parametrize("fault", [*BEFORE, "reset after", "garbage"])
+async def test_a_question_after_a_lost_commit_that_is_lost_as_well_leaves_it_unknown(
+    far: Any, link: Any, fault: str
+) -> None:
+    work = Work()
+    link.arm(("commit", "reset after"), *[("connect", fault)] * 3)
+    with pytest.raises(DatabaseUnavailable) as raised:
+        await far.run(work, committed=work.committed)
+    assert raised.value.outcome_unknown
+    assert (work.attempts, link.armed) == (1, type(link.armed)())
+    assert await far.run(work, committed=work.committed) == "done before"
+
+
+async def test_a_question_that_is_refused_leaves_it_unknown(far: Any, link: Any) -> None:
+    work = Work()
+    link.arm(("commit", "reset after"))
+    with pytest.raises(DatabaseUnavailable) as raised:
+        await far.run(work, committed=lambda connection: connection.exec_driver_sql("SELECT no_such_column"))
+    assert raised.value.outcome_unknown
+    assert (work.attempts, await rows(far, work)) == (1, 1)
+
+
+async def test_what_was_in_doubt_once_stays_unknown_when_the_next_attempt_fails(far: Any, link: Any) -> None:
+    work = Work()
+    link.arm(("commit", "reset before"), *[("begin", "reset before")] * 2)
+    with pytest.raises(DatabaseUnavailable) as raised:
+        await far.run(work, committed=work.committed)
+    assert raised.value.outcome_unknown
+    assert await rows(far, work) == 0
+
+
+@pytest.mark.parametrize("fault", [*BEFORE, *AFTER])
+async def test_a_rollback_whose_link_breaks_takes_everything_back(far: Any, link: Any, fault: str) -> None:
+    work = Work()
+
+    def changes_its_mind(connection: Connection) -> None:
+        work(connection)
+        raise LookupError("no")
+
+    link.arm(("rollback", fault))
+    with pytest.raises(LookupError):
+        await far.run(changes_its_mind)
+    assert await rows(far, work) == 0
+
+
+@pytest.mark.parametrize("fault", [*BEFORE, *AFTER, "late", "slow"])
+@pytest.mark.parametrize("moment", ["connect", "read"])
+async def test_a_read_is_asked_again(far: Any, link: Any, moment: str, fault: str) -> None:
+    link.arm((moment, fault))
+    assert await far.read(lambda connection: connection.exec_driver_sql("SELECT 7").scalar_one()) == 7
+    assert not link.armed
+
+
+async def test_a_connection_that_died_in_the_pool_is_replaced(far: Any, link: Any) -> None:
+    await asyncio.gather(*(far.run(Work()) for _ in range(10)))
+    for line in list(link.lines):
+        line.reset()
+    works = [Work() for _ in range(10)]
+    assert set(await asyncio.gather(*(far.run(work.twice_if_twice) for work in works))) == {"done"}
+    assert {await rows(far, work) for work in works} == {1}
+
+
+async def test_a_black_hole_holds_nobody_for_long_and_when_it_ends_all_is_well(far: Any, link: Any) -> None:
+    works = [Work() for _ in range(30)]
+    await asyncio.gather(*(far.run(Work()) for _ in range(10)))
+    link.darken()
+    begun = time.monotonic()
+    results = await asyncio.gather(
+        *(far.run(work) for work in works),
+        *(far.read(lambda connection: connection.exec_driver_sql("SELECT 1")) for _ in range(5)),
+        return_exceptions=True,
+    )
+    assert {type(result) for result in results} == {DatabaseUnavailable}
+    assert not any(result.outcome_unknown for result in results)
+    assert time.monotonic() - begun < 10
+    link.dark = False
+    assert set(await asyncio.gather(*(far.run(work) for work in works))) == {"done"}
+    assert {await rows(far, work) for work in works} == {1}
+
+
+async def test_closing_does_not_wait_for_a_dead_link(link: Any, short: Any) -> None:
+    executor = PostgresqlExecutor(link.url, short)
+    await executor.start()
+    await asyncio.gather(*(executor.run(Work()) for _ in range(10)))
+    link.darken()
+    begun = time.monotonic()
+    await executor.close()
+    assert time.monotonic() - begun < 5
+
+
+async def test_a_server_that_never_answers_is_told_at_the_start(link: Any, short: Any) -> None:
+    link.darken()
+    with pytest.raises(DatabaseUnavailable):
+        await PostgresqlExecutor(link.url, short).start()
+
+
+@pytest.mark.parametrize("how", ["reset", "silence"])
+async def test_a_dead_listening_link_is_noticed_and_replaced_and_nobody_else_waits_for_it(
+    far: Any, link: Any, how: str
+) -> None:
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    far.listen(signals.PAYMENTS, heard.put_nowait)
+    await far.start()
+
+    async def told(name: str) -> None:
+        while True:  # until it listens: a signal is a hint, not a promise
+            await far.run(lambda connection: signals.signal(connection, signals.PAYMENTS, name))
+            try:
+                async with asyncio.timeout(0.1):
+                    while await heard.get() != name:
+                        continue
+                return
+            except TimeoutError:
+                continue
+
+    await told("before")
+    for line in list(link.lines):
+        line.reset() if how == "reset" else setattr(line, "dead", True)
+    assert await far.run(Work()) == "done"
+    async with asyncio.timeout(10):
+        await told("after")
