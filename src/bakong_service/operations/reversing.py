@@ -69,15 +69,28 @@ def _is_served(connection: Connection, payment: Payment, now: datetime) -> bool:
 def _take_upgrade(
     connection: Connection, business: Business, subscription: Subscription, payment: Payment, cause: Cause
 ) -> None:
+    """The former plan, for those of the upgraded periods that aren't served. A period bought as the dearer plan keeps
+    it: its number is beyond the quoted ones, or its price is the dearer plan's where it moved up for a refunded one.
+    """
     quote = Quote(**(payment.quote or {}))
-    if subscription.plan.code != quote.to_plan:
-        return
     plan = plans.of_version(connection, quote.from_plan, quote.from_version)
+    dearer = plans.of_version(connection, quote.to_plan, quote.to_version)
     assert plan is not None
+    assert dearer is not None
+    paid = periods.from_number(connection, subscription.id, subscription.period_number)
+    upgraded = [
+        period.number
+        for period in paid
+        if period.ends_at > cause.now
+        and period.number <= quote.last_paid_period
+        and period.price.minor < dearer.price.minor
+    ]
+    if subscription.plan.code != quote.to_plan or subscription.period_number not in upgraded:
+        return
     credit.reverse(connection, business, payment, now=cause.now)
     selling.switch(
         connection, business, subscription, plan=plan, happening=Happening.PAYMENT_REVERSED, cause=cause,
-        tells=("subscription.downgraded",),
+        tells=("subscription.downgraded",), numbers=upgraded, scheduled=dearer if len(upgraded) < len(paid) else None,
     )  # fmt: skip
 
 

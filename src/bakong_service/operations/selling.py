@@ -74,13 +74,18 @@ def switch(
     happening: Happening,
     cause: Cause,
     tells: Sequence[str] | None = None,
+    numbers: Sequence[int] | None = None,
+    scheduled: Plan | None = None,
 ) -> Subscription:
-    """S6, S8 and S10: another plan at once, for the present period and all that are paid beyond it."""
-    numbers = range(before.period_number, before.last_paid_period + 1)
-    periods.switch(connection, before.id, numbers, plan)
+    """S6, S8 and S10: another plan at once, for the present period and all that are paid beyond it.
+
+    `numbers` are the periods where it isn't all of them, and `scheduled` is the plan that the next one is sold as then.
+    """
+    periods.switch(connection, before.id, numbers or range(before.period_number, before.last_paid_period + 1), plan)
     supersede(connection, business, before.user_id, (Purpose.RENEWAL, Purpose.UPGRADE), cause)
     cause = evolve(cause, facts={**cause.facts, "previous_plan": before.plan.code})
-    return record(connection, business, before, lifecycle.switched(before, plan), happening, cause, tells=tells)
+    after = evolve(lifecycle.switched(before, plan), scheduled_plan=scheduled)
+    return record(connection, business, before, after, happening, cause, tells=tells)
 
 
 def supersede(

@@ -113,3 +113,46 @@ async def test_credit_that_was_spent_on_days_that_were_served_stays_spent(desk: 
     desk.after(days=31)
     await refund(desk, first)
     assert (await last_paid(desk), await desk.credit()) == (2, 0)
+
+
+# Upgrades
+
+
+async def test_a_refund_of_an_upgrade_leaves_a_later_period_what_it_was_bought_as(desk: Any) -> None:
+    subscription = await desk.subscribe()
+    upgraded = await upgrade(desk)
+    assert (await renew(desk)).amount == Money(100, "USD")
+    await refund(desk, upgraded)
+    after = await desk.of()
+    assert (after.plan.code, await plans_of(desk)) == ("PREMIUM", ["PREMIUM", "FAMILY_PREMIUM"])
+    assert (await renew(desk)).amount == Money(100, "USD")  # what follows is sold as what was chosen last
+    desk.at(subscription.period_end)
+    assert ((await desk.tick()).plan.code, (await desk.of()).scheduled_plan) == ("FAMILY_PREMIUM", None)
+
+
+async def test_a_refund_of_an_upgrade_of_several_periods_takes_it_from_all_of_them(desk: Any) -> None:
+    await desk.subscribe()
+    await renew(desk)
+    upgraded = await upgrade(desk)
+    await renew(desk)
+    await refund(desk, upgraded)
+    assert await plans_of(desk) == ["PREMIUM", "PREMIUM", "FAMILY_PREMIUM"]
+
+
+async def test_a_refund_of_an_upgrade_whose_period_is_served_takes_nothing(desk: Any) -> None:
+    subscription = await desk.subscribe()
+    upgraded = await upgrade(desk)
+    await renew(desk)
+    desk.at(subscription.period_end + timedelta(days=9))
+    await refund(desk, upgraded)
+    assert ((await desk.of()).plan.code, await plans_of(desk)) == ("FAMILY_PREMIUM", ["FAMILY_PREMIUM"] * 2)
+    assert await desk.told(subscription.reference) == ["activated", "upgraded", "renewed"]
+
+
+async def test_a_dear_period_that_moved_up_for_a_refunded_one_stays_dear(desk: Any) -> None:
+    first = await desk.pay(await desk.buy())
+    upgraded = await upgrade(desk)
+    await renew(desk)
+    await refund(desk, first)
+    await refund(desk, upgraded)
+    assert ((await desk.of()).plan.code, await plans_of(desk)) == ("FAMILY_PREMIUM", ["FAMILY_PREMIUM"])
