@@ -130,11 +130,14 @@ def _checksum_fault(reading: Reading, last: str, refused_at: int | None) -> Inva
     else:
         message = "the payload must end in its CRC: 6304 and four hexadecimal digits"
         return InvalidKHQR(ErrorCode.CRC_TAG_REQUIRED, message, field="crc")
+    right = None if refused_at is not None else crc16(payload[:-4])
+    if crc == right:
+        return None
     offset = len(payload) - 4 - len(crc)
     if _CHECKSUM.fullmatch(crc) is None:
         message = f"the CRC {crc!r} must be four hexadecimal digits"
         return InvalidKHQR(ErrorCode.CRC_LENGTH_INVALID, message, field="crc", offset=offset, length=len(crc), limit=4)
-    if refused_at is None and (right := crc16(payload[:-4])) != crc.upper():
+    if right is not None and right != crc.upper():
         message = f"the CRC is {crc}, but the text before it gives {right}: the payload was changed or cut"
         return InvalidKHQR(ErrorCode.KHQR_INVALID, message, field="crc", offset=offset)
     return None
