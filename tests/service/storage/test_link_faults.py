@@ -8,13 +8,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from attrs import define, field
-from sqlalchemy import Connection, func, insert, select
+from attrs import define, evolve, field
+from sqlalchemy import Connection, func, insert, select, update
 
 from bakong_service.storage import signals
-from bakong_service.storage.executor import DatabaseUnavailable
+from bakong_service.storage.executor import DatabaseUnavailable, Operation
 from bakong_service.storage.inserting import insert_new
-from bakong_service.storage.postgresql import PostgresqlExecutor
+from bakong_service.storage.postgresql import PostgresqlExecutor, Timeouts
 from bakong_service.storage.schema import plans
 
 pytestmark = [pytest.mark.anyio, pytest.mark.postgres]
@@ -163,6 +163,50 @@ async def test_a_read_is_asked_again(far: Any, link: Any, moment: str, fault: st
     link.arm((moment, fault))
     assert await far.read(lambda connection: connection.exec_driver_sql("SELECT 7").scalar_one()) == 7
     assert not link.armed
+
+
+@pytest.mark.parametrize("sqlstate", ["40001", "40P01", "57P01", "08006", "53300"])
+async def test_p27_what_passes_is_tried_three_times_and_no_more(far: Any, sqlstate: str) -> None:
+    async def attempts(failures: int) -> int:
+        work = Work()
+
+        def fails(connection: Connection) -> None:
+            work.twice_if_twice(connection)
+            if work.attempts <= failures:
+                connection.exec_driver_sql(f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{sqlstate}'; END $$")
+
+        refused = None
+        try:
+            await far.run(fails)
+        except DatabaseUnavailable as error:
+            refused = error
+        assert await rows(far, work) == (refused is None)
+        assert refused is None or not refused.outcome_unknown
+        return work.attempts
+
+    assert [await attempts(failures) for failures in (0, 1, 2, 3)] == [1, 2, 3, 3]
+
+
+async def test_two_that_wait_for_each_other_are_both_done(far: Any, short: Timeouts) -> None:
+    both = [Work(), Work()]
+    await asyncio.gather(*(far.run(work) for work in both))
+    tried = []
+
+    def touch(first: Work, second: Work) -> Operation[None]:
+        def run(connection: Connection) -> None:
+            tried.append(1)
+            for work in (first, second):
+                connection.execute(update(plans).where(plans.c.code == work.code).values(name=plans.c.name + "!"))
+                connection.exec_driver_sql("SELECT pg_sleep(0.1)")
+
+        return run
+
+    patient = PostgresqlExecutor(far._url, evolve(short, statement=5.0, answer=5.0))  # a second until it is noticed
+    await asyncio.gather(patient.run(touch(*both)), patient.run(touch(*reversed(both))))
+    await patient.close()
+    assert len(tried) == 3
+    names = select(plans.c.name).where(plans.c.code.in_([work.code for work in both]))
+    assert await far.read(lambda connection: connection.execute(names).scalars().all()) == ["Plan!!"] * 2
 
 
 async def test_a_connection_that_died_in_the_pool_is_replaced(far: Any, link: Any) -> None:

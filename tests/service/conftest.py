@@ -6,7 +6,7 @@ import socket
 import struct
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from enum import Enum
 
 import pytest
@@ -183,13 +183,7 @@ async def linked(database_url: str) -> AsyncIterator[Link]:
         await link.close()
 
 
-@pytest.fixture(scope="session")
-def link_to() -> Callable[[str], AbstractAsyncContextManager[Link]]:
-    """What makes a link, for tests that make their own."""
-    return linked
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture
 def short() -> Timeouts:
     """Little patience."""
     return SHORT

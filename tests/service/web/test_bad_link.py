@@ -1,0 +1,116 @@
+"""The main backend behind a bad link to PostgreSQL: it repeats a request with its key until it is answered, and every
+payment is there once, paid once, told once."""
+
+import os
+import random
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import func, select
+
+from bakong_service.domain.outcome import Answer, Outcome, Sighting
+from bakong_service.operations.settling import settle
+from bakong_service.storage import payments, receipts, schema
+from bakong_service.storage.executor import DatabaseUnavailable
+from bakong_service.storage.postgresql import PostgresqlExecutor
+from bakong_service.storage.verification import verify
+from bakong_service.web.service import Service
+
+pytestmark = [pytest.mark.anyio, pytest.mark.postgres]
+
+MOMENTS = ("connect", "begin", "statement", "commit", "commit", "read")
+FAULTS = ("slow", "reset before", "reset after", "late", "silent before", "silent after", "garbage")
+ORDERS = 5
+
+
+@pytest.fixture
+async def executor(far: PostgresqlExecutor) -> PostgresqlExecutor:
+    """What the service runs on here."""
+    return far
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_whatever_breaks_a_payment_is_made_paid_and_told_once(
+    client: httpx.AsyncClient, service: Service, link: Any, seed: int
+) -> None:
+    await sell_behind_a_bad_link(client, service, link, random.Random(seed))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3, 3 + int(os.environ.get("LINKS", "200"))))
+async def test_whatever_breaks_a_payment_is_made_paid_and_told_once_at_length(
+    client: httpx.AsyncClient, service: Service, link: Any, seed: int
+) -> None:
+    await sell_behind_a_bad_link(client, service, link, random.Random(seed))
+
+
+async def sell_behind_a_bad_link(client: httpx.AsyncClient, service: Service, link: Any, rng: random.Random) -> None:
+    made = []
+    for order in range(ORDERS):
+        body = await ordered(client, link, rng, key=f"order-{order}")
+        made.append(body["reference"])
+        await paid(service, link, rng, body["reference"], tx_hash=f"{order:064x}")
+    link.armed.clear()
+    assert len(set(made)) == ORDERS
+    read = partial(service.executor.read, many=True)
+    for table in (schema.payments, schema.receipts):
+        assert (
+            await read(lambda c, table=table: c.execute(select(func.count()).select_from(table)).scalar_one()) == ORDERS
+        )
+    told = select(schema.events.c.type, func.count()).group_by(schema.events.c.type)
+    counts = dict(await read(lambda c: c.execute(told).all()))  # type: ignore[arg-type]
+    assert counts == {"payment.created": ORDERS, "payment.paid": ORDERS}
+    for reference in made:
+        assert (await client.get(f"/v1/payments/{reference}")).json()["status"] == "paid"
+    business, now = service.business, service.clock.now()
+    assert await read(lambda c: verify(c, business.vault, subscription_grace=timedelta(days=3), now=now)) == []
+
+
+def spoil(link: Any, rng: random.Random) -> None:
+    """Let up to three things break next."""
+    link.armed.clear()
+    link.arm(*[(rng.choice(MOMENTS), rng.choice(FAULTS)) for _ in range(rng.randrange(3))])
+
+
+async def ordered(client: httpx.AsyncClient, link: Any, rng: random.Random, *, key: str) -> dict[str, Any]:
+    """A payment, asked for until it is answered."""
+    for _ in range(20):
+        spoil(link, rng)
+        response = await client.post(
+            "/v1/payments", json={"amount": "2.50", "currency": "USD"}, headers={"Idempotency-Key": key}
+        )
+        if response.status_code == 201:
+            body: dict[str, Any] = response.json()
+            return body
+        assert response.status_code in (409, 503), response.text
+        assert response.json()["code"] in ("idempotency_in_progress", "database_unavailable")
+    raise AssertionError("never answered")
+
+
+async def paid(service: Service, link: Any, rng: random.Random, reference: str, *, tx_hash: str) -> None:
+    """Bakong shows the money, as often as it takes to write it down; and once more."""
+    now = service.clock.now()
+    sighting = Sighting(
+        tx_hash=tx_hash, amount=Decimal("2.5"), currency="USD", to_account="sokha@aclb", sent_at=now
+    )  # fmt: skip
+    outcome = Outcome(answer=Answer.FOUND, asked_at=now, sighting=sighting, raw="{}")
+    written = 0
+    for _ in range(20):
+        spoil(link, rng)
+        try:
+            payment = await service.executor.read(lambda c: payments.by_reference(c, reference))
+            assert payment is not None
+            found = partial(settle, business=service.business, payment_id=payment.id, outcome=outcome, now=now)
+            await service.executor.run(found)
+        except DatabaseUnavailable:
+            continue
+        written += 1
+        if written == 2:
+            kept = await service.executor.read(lambda c: receipts.by_hash(c, tx_hash))
+            assert kept is not None
+            return
+    raise AssertionError("never written")
