@@ -58,9 +58,8 @@ async def sell_behind_a_bad_link(client: httpx.AsyncClient, service: Service, li
     assert len(set(made)) == ORDERS
     read = partial(service.executor.read, many=True)
     for table in (schema.payments, schema.receipts):
-        assert (
-            await read(lambda c, table=table: c.execute(select(func.count()).select_from(table)).scalar_one()) == ORDERS
-        )
+        rows = select(func.count()).select_from(table)
+        assert await read(lambda c, rows=rows: c.execute(rows).scalar_one()) == ORDERS
     told = select(schema.events.c.type, func.count()).group_by(schema.events.c.type)
     counts = dict(await read(lambda c: c.execute(told).all()))  # type: ignore[arg-type]
     assert counts == {"payment.created": ORDERS, "payment.paid": ORDERS}
