@@ -1,11 +1,18 @@
 """The payload bugs found in other KHQR libraries, each with whose it is and what this one does instead."""
 
+from binascii import crc_hqx
 from collections.abc import Callable
+from contextlib import chdir
 from datetime import timedelta
 from decimal import Decimal
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+import zxingcpp
+from PIL import Image
 
 from bakong_khqr import KHQR, InvalidKHQR, emv, inspect, verify
 
@@ -17,7 +24,10 @@ GO = "ishinvin/go-khqr 1.0.0"
 FLUTTER = "mrrhak/khqr_sdk 3.0.0"
 KONTHAINA = "PyPI konthaina-khqr 0.1.7"
 HENGLY = "henglyrepo/khqr-payment 1.0.1"
+PHP = "fidele007/bakong-khqr-php 1.2.0"
 FLICK = "flick-p/khqr"
+SPRING = "tongbora Spring starter 1.0.8"
+ORIGINAL = "the original service, flaw"
 
 NOW_MS = 1_764_000_000_000
 CREATION = f"0013{NOW_MS}"
@@ -119,9 +129,61 @@ def static_means_static() -> None:
     assert not made(amount=1).is_static
 
 
+def a_checksum_over_code_points_is_found() -> None:
+    text = made(merchant_name="Café", amount=None).payload[:-4]
+    wrong = f"{crc_hqx(text.encode('latin-1'), 0xFFFF):04X}"
+    assert verify(text + wrong).error_code == 8
+
+
+def an_amount_is_never_dropped() -> None:
+    assert made(amount=100).amount == 100
+    with pytest.raises(TypeError, match="static"):
+        made(amount=100, static=True)
+
+
+def khmer_is_counted_in_characters() -> None:
+    written("5925" + "ក" * 25, merchant_name="ក" * 25)()
+    refused(7, merchant_name="ក" * 26)()
+
+
+def long_payload() -> KHQR:
+    khmer = {"language_preference": "km", "merchant_name_alternate_language": "ហាងកាហ្វេមាត់ទន្លេ"}
+    return made(amount=10000, merchant_name="Riverside", bill_number="x" * 25, store_label="y" * 25, **khmer)
+
+
+def read_back(picture: bytes) -> str:
+    with Image.open(BytesIO(picture)) as image:
+        assert image.format == "PNG"
+        return zxingcpp.read_barcodes(image)[0].text
+
+
+def a_card_holds_more_than_213_bytes() -> None:
+    khqr = long_payload()
+    assert len(khqr.payload.encode()) > 213
+    assert read_back(khqr.to_card(width=900)) == khqr.payload
+
+
+def a_png_is_a_png_that_is_read() -> None:
+    khqr = made(amount=10000)
+    assert read_back(khqr.to_png()) == khqr.payload
+
+
+def a_picture_is_in_no_file_unless_it_is_asked_for() -> None:
+    with TemporaryDirectory() as folder, chdir(folder):
+        for draw in (long_payload().to_png, long_payload().to_svg, long_payload().to_data_uri, long_payload().to_card):
+            draw()
+        assert list(Path().iterdir()) == []
+
+
+def a_picture_that_cannot_be_is_an_error() -> None:
+    with pytest.raises(ValueError, match="scale"):
+        made().to_png(scale=0)
+
+
 BUGS: list[tuple[str, str, Callable[[], None]]] = [
     (PYPI, "writes NaN as the amount", no_float(float("nan"))),
     (PYPI, "writes infinity as the amount", no_float(float("inf"))),
+    (PYPI, "drops the amount where static=True", an_amount_is_never_dropped),
     (PYPI, "turns 1.005 dollars into 1", refused(4, amount="1.005", currency="USD")),
     (PYPI, "turns 2.675 dollars into 2.67", refused(4, amount="2.675", currency="USD")),
     (PYPI, "accepts 1000.75 riel", refused(4, amount="1000.75")),
@@ -148,6 +210,15 @@ BUGS: list[tuple[str, str, Callable[[], None]]] = [
     (NBC, "lets a second 29 change the account", found(1002, "6304", "29070003a@b6304")),
     (NBC, "lets a second 54 change the amount", found(1002, "5802KH", "540195802KH", amount=1)),
     (NBC, "accepts two checksums", found(1002, "6304", "6304ABCD6304")),
+    (NBC, "accepts the account @", refused(3, bakong_account_id="@")),
+    (NBC, "accepts the account a@@b", refused(3, bakong_account_id="a@@b")),
+    (NBC, "writes control characters", refused(1005, merchant_name="Sokha\x00")),
+    (NBC, "counts an emoji as two characters", refused(1005, merchant_name="Sokha ☕😀")),
+    (
+        NBC,
+        "accepts one letter for a language",
+        refused(38, language_preference="k", merchant_name_alternate_language="x"),
+    ),
     (NBC, "accepts the country XX", found(1008, "5802KH", "5802XX")),
     (NBC, "verifies the amount abc", found(4, "5403100", "5403abc", amount=100)),
     (NBC, "verifies the amount nan", found(4, "5403100", "5403nan", amount=100)),
@@ -170,6 +241,7 @@ BUGS: list[tuple[str, str, Callable[[], None]]] = [
     (TS, "drops the leading zeros of 1 checksum in 4096", small_checksums_keep_their_zeros),
     (TS, "makes NaN a static code", refused(4, amount="NaN", currency="USD")),
     (TS, "writes Infinity", refused(4, amount="Infinity")),
+    (TS, "writes 1e21", refused(4, amount="1e21")),
     (TS, "writes 62 over 99 characters", refused(1003, **FULL_LABELS)),
     (MANETHPAK, "writes the creation in seconds", written(f"0013{NOW_MS}0113", amount=1)),
     (MANETHPAK, "accepts an account without @", refused(3, bakong_account_id="sokha.aclb")),
@@ -177,12 +249,19 @@ BUGS: list[tuple[str, str, Callable[[], None]]] = [
     (MANETHPAK, "writes 62 over 99 characters", refused(1003, **FULL_LABELS)),
     (GO, "panics on a negative length", found(1001, "6304", "620401-16304")),
     (GO, "lets a second 29 change the account", found(1002, "6304", "29070003a@b6304")),
+    (GO, "takes money as a float", no_float(10.5)),
     (GO, "writes 62 over 99 characters", refused(1003, **FULL_LABELS)),
     (FLICK, "panics on a negative length", found(1001, "6304", "62-16304")),
     (FLUTTER, "takes the checksum of a Khmer name over UTF-16", written("5905សុខា", merchant_name="សុខា" + "១")),
     (FLUTTER, "writes 15 after 53", written("010211150512345" + "29", upi_account_information="12345", amount=None)),
+    (FLUTTER, "overflows a card of version 10-M", a_card_holds_more_than_213_bytes),
     (FLUTTER, "makes a dynamic code without an expiry", refused(45, amount=1, expires_in=None)),
+    (PHP, "takes money as a float", no_float(10.5)),
+    (PHP, "counts here characters and there bytes", khmer_is_counted_in_characters),
     (KONTHAINA, "takes the checksum over code points", written("5904Café", merchant_name="Café")),
+    (KONTHAINA, "approves of such a checksum", a_checksum_over_code_points_is_found),
+    (KONTHAINA, "accepts nan", refused(4, amount="nan")),
+    (KONTHAINA, "accepts any account", refused(3, bakong_account_id="sokha")),
     (KONTHAINA, "makes dynamic codes without an expiry", refused(45, amount=1, expires_in=None)),
     (KONTHAINA, "writes riel with decimals", written("54041000" + "5802", amount="1000.00")),
     (KONTHAINA, "accepts -1.00", refused(4, amount="-1.00", currency="USD")),
@@ -194,6 +273,11 @@ BUGS: list[tuple[str, str, Callable[[], None]]] = [
     (HENGLY, "drops the merchant and the language", merchant_and_language_are_written),
     (HENGLY, "says static of dynamic codes", static_means_static),
     (HENGLY, "makes dynamic codes without an expiry", refused(45, amount=1, expires_in=None)),
+    (SPRING, "returns the text of an error as a picture", a_picture_that_cannot_be_is_an_error),
+    (SPRING, "overflows an int in minutes", refused(49, amount=1, expires_in=timedelta(minutes=2**31))),
+    (SPRING, "invents a merchant's name", refused(2, merchant_name="")),
+    (ORIGINAL, "35: writes GIF data that nobody can read into a .png", a_png_is_a_png_that_is_read),
+    (ORIGINAL, "36: fills a folder that nobody serves or empties", a_picture_is_in_no_file_unless_it_is_asked_for),
 ]
 
 
