@@ -13,7 +13,7 @@ from bakong_khqr import decoding
 from bakong_khqr.account import Kind
 from bakong_khqr.emv.tlv import DataObject, parse
 from bakong_khqr.encoding import encode
-from bakong_khqr.errors import ErrorCode
+from bakong_khqr.errors import ErrorCode, shown
 from bakong_khqr.fields import DYNAMIC, Fields
 from bakong_khqr.money import Currency, format_amount
 from bakong_khqr.timestamp import check_aware
@@ -392,4 +392,4 @@ def _save(path: FilePath | None, content: bytes) -> None:
 
 def _check_format(format: str) -> None:  # noqa: A002
     if format not in ("png", "svg"):
-        raise ValueError(f'format {format!r} is not known: "png" or "svg"')
+        raise ValueError(f'format {shown(format)} is not known: "png" or "svg"')

@@ -13,6 +13,7 @@ from math import ceil, floor
 
 import attrs
 
+from bakong_khqr.errors import shown
 from bakong_khqr.images.modules import Modules, modules
 from bakong_khqr.images.typesetting import (
     Font,
@@ -150,9 +151,11 @@ def _check_width(width: int, modules_a_side: int, merchant_name_alternate: str |
     if (for_symbol := ceil(LEAST_MODULE * modules_a_side / SYMBOL_BOX)) > least:
         least, reason = for_symbol, f"a card whose symbol has {modules_a_side} x {modules_a_side} modules"
     if width < least:
-        raise ValueError(f"width: {width} pixels are too few for a phone to read it; {reason} needs at least {least}")
+        raise ValueError(
+            f"width: {shown(width)} pixels are too few for a phone to read it; {reason} needs at least {least}"
+        )
     if width > LARGEST_WIDTH:
-        raise ValueError(f"width: {width} pixels; the most is {LARGEST_WIDTH}")
+        raise ValueError(f"width: {shown(width)} pixels; the most is {LARGEST_WIDTH}")
 
 
 def _amount(

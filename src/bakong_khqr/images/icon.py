@@ -9,6 +9,7 @@ from __future__ import annotations
 import attrs
 from PIL import Image
 
+from bakong_khqr.errors import shown
 from bakong_khqr.images.artwork import Artwork, read
 
 ICON_SIZE = 0.18
@@ -31,7 +32,7 @@ def check_icon(icon_size: float, error_correction: str) -> None:
         raise TypeError(f"icon_size: expected a share of the symbol's width (float), got {type(icon_size).__name__}")
     if not 0 < icon_size <= LARGEST_ICON_SIZE:
         raise ValueError(
-            f"icon_size: {icon_size!r} of the symbol's width; it may be above 0, and {LARGEST_ICON_SIZE} at most"
+            f"icon_size: {shown(icon_size)} of the symbol's width; it may be above 0, and {LARGEST_ICON_SIZE} at most"
         )
     if error_correction == "L":
         raise ValueError("error_correction: level L can't make good what an icon covers; take M")

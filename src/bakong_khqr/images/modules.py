@@ -11,6 +11,7 @@ from qrcode import constants
 from qrcode.exceptions import DataOverflowError
 from qrcode.main import QRCode
 
+from bakong_khqr.errors import shown
 from bakong_khqr.images.mask import best_mask
 
 ErrorCorrection = Literal["L", "M", "Q", "H"]
@@ -42,7 +43,9 @@ def modules(payload: str, *, error_correction: ErrorCorrection = "M") -> Modules
     if not payload:
         raise ValueError("payload: it is empty, so there is nothing to draw")
     if error_correction not in _LEVELS:
-        raise ValueError(f"error_correction: {error_correction!r} is none of {', '.join(get_args(ErrorCorrection))}")
+        raise ValueError(
+            f"error_correction: {shown(error_correction)} is none of {', '.join(get_args(ErrorCorrection))}"
+        )
     try:
         text = payload.encode()
     except UnicodeEncodeError as error:

@@ -7,6 +7,7 @@ from io import BytesIO
 
 from PIL import Image
 
+from bakong_khqr.errors import shown
 from bakong_khqr.images.artwork import Artwork
 from bakong_khqr.images.icon import ICON_SIZE, check_icon, icon_box, paste_icon, svg_icon
 from bakong_khqr.images.modules import ErrorCorrection, Modules, modules
@@ -129,6 +130,7 @@ def _check_size(rows: Modules, scale: int, border: int) -> None:
         if not isinstance(value, int) or isinstance(value, bool):
             raise TypeError(f"{field}: expected a whole number (int), got {type(value).__name__}")
         if value < least:
-            raise ValueError(f"{field}: {value} is less than {least}")
+            raise ValueError(f"{field}: {shown(value)} is less than {least}")
     if (side := (len(rows) + 2 * border) * scale) > LARGEST_SIDE:
-        raise ValueError(f"scale: {scale} with border {border} makes {side} pixels a side; {LARGEST_SIDE} is the most")
+        made = f"scale: {shown(scale)} with border {shown(border)} makes {shown(side)} pixels a side"
+        raise ValueError(f"{made}; {LARGEST_SIDE} is the most")

@@ -38,6 +38,22 @@ def test_options_reach_the_picture(static: KHQR) -> None:
     assert static.to_terminal(border=2) == images.terminal(static.payload, border=2)
 
 
+@pytest.mark.parametrize(
+    ("draw", "option"),
+    [
+        ("to_png", "scale"), ("to_png", "border"), ("to_svg", "scale"), ("to_terminal", "border"), ("to_card", "width"),
+        ("to_png", "icon_size"), ("to_png", "error_correction"), ("to_card", "format"), ("to_data_uri", "format"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("number", [10**5000, -(10**5000)], ids=["large", "negative"])
+def test_a_number_too_large_to_be_written_is_named_with_its_option(
+    static: KHQR, draw: str, option: str, number: int
+) -> None:
+    icon = {"icon": images.png("an icon", scale=1)} if option == "icon_size" else {}
+    with pytest.raises(ValueError, match=rf"^(scale|{option}).* an int of [0-9]+ bits"):
+        getattr(static, draw)(**icon, **{option: number})
+
+
 def test_a_data_uri_holds_the_picture(static: KHQR) -> None:
     png, svg = static.to_data_uri(), static.to_data_uri("svg", scale=2)
     assert base64.b64decode(png.removeprefix("data:image/png;base64,")) == static.to_png()
