@@ -13,7 +13,7 @@ SUBSCRIPTION_EVENTS = (
     "subscription.activated", "subscription.renewed", "subscription.renewal_due", "subscription.renewal_failed",
     "subscription.past_due", "subscription.upgraded", "subscription.downgrade_scheduled", "subscription.downgraded",
     "subscription.upgrade_credited", "subscription.cancelled", "subscription.resumed", "subscription.expired",
-    "subscription.ended",
+    "subscription.ended", "subscription.shortened",
 )  # fmt: skip
 ENDPOINT_EVENTS = ("endpoint.disabled", "endpoint.test")
 EVENT_TYPES = PAYMENT_EVENTS + SUBSCRIPTION_EVENTS + ENDPOINT_EVENTS

@@ -97,7 +97,8 @@ def downgrade(
     actor: str,
     now: datetime,
 ) -> Subscription:
-    """A cheaper plan from the next unpaid period on (S9), or at once, with credit for what is paid too much (S10).
+    """A plan that isn't dearer, from the next unpaid period on (S9), or at once, with credit for what is paid too much
+    (S10).
 
     At the period's end, the plan that is in force takes a scheduled change back. Raises as `upgrade` does, with
     `upgrade_instead`.
@@ -116,17 +117,10 @@ def downgrade(
         return _downgrade_now(connection, business, subscription, plan, actor, now)
     reason = "downgrade_withdrawn" if withdrawn else "downgrade_scheduled"
     cause = Cause(reason=reason, actor=actor, now=now)
-    after = record(
-        connection,
-        business,
-        subscription,
-        evolve(subscription, scheduled_plan=None if withdrawn else plan),
-        happening,
-        cause,
-    )
+    after = evolve(subscription, scheduled_plan=None if withdrawn else plan)
     if selling.supersede(connection, business, subscription.user_id, (Purpose.RENEWAL,), cause):
         reissue(connection, business, after, cause)
-    return after
+    return record(connection, business, subscription, after, happening, cause)
 
 
 def _downgrade_now(
@@ -222,10 +216,9 @@ def _plan(connection: Connection, code: str) -> Plan:
 
 def _check_direction(subscription: Subscription, plan: Plan, *, cheaper: bool) -> None:
     current = subscription.plan
-    if plan.code == current.code or plan.price.minor == current.price.minor:
-        same = f"is {current.code} already" if plan.code == current.code else f"costs what {plan.code} costs"
-        raise Conflict("same_plan", f"{subscription.reference} {same}")
-    if (plan.price.minor < current.price.minor) is not cheaper:
-        way, relation = ("upgrade", "dearer") if cheaper else ("downgrade", "cheaper")
+    if plan.code == current.code:
+        raise Conflict("same_plan", f"{subscription.reference} is {current.code} already")
+    if (plan.price.minor <= current.price.minor) is not cheaper:
+        way, relation = ("upgrade", "dearer") if cheaper else ("downgrade", "no dearer")
         path = f"POST /v1/subscriptions/{subscription.reference}/{way}"
         raise Conflict(f"{way}_instead", f"{plan.code} is {relation} than {current.code}: {path}")

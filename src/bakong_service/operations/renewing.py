@@ -45,9 +45,7 @@ def renew(connection: Connection, business: Business, reference: str, *, actor: 
     selling.supersede(connection, business, subscription.user_id, (Purpose.RENEWAL,), cause)
     source = f"{subscription.reference}#{subscription.version + 1}"
     credit.spend(connection, business, subscription.user_id, charge.credit, source=source, now=now)
-    extended = selling.extend(
-        connection, business, subscription, plan=plan, paid=charge.credit, payment_id=None, cause=cause
-    )
+    extended = selling.extend(connection, business, subscription, plan=plan, paid=charge.credit, cause=cause)
     return Renewed(subscription=extended, payment=None)
 
 

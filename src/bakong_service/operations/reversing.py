@@ -97,7 +97,8 @@ def _take_upgrade(
 def _end(connection: Connection, business: Business, subscription: Subscription, cause: Cause) -> None:
     if subscription.status is Status.CANCELLED:
         after = evolve(subscription, entitled_until=cause.now)
-        record(connection, business, subscription, after, Happening.PAYMENT_REVERSED, cause)
+        # What tells of it is `subscription.ended`, which the clock adds at once.
+        record(connection, business, subscription, after, Happening.PAYMENT_REVERSED, cause, tells=())
     else:
         after = lifecycle.cancelled(subscription, at_once=True, reason="refunded", now=cause.now)
         record(connection, business, subscription, after, Happening.CANCELLED, cause)

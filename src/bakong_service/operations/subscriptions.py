@@ -9,7 +9,6 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from bakong_service.domain.errors import Conflict
-from bakong_service.domain.money import Money
 from bakong_service.domain.payment import Payment, Purpose
 from bakong_service.domain.plan import Plan
 from bakong_service.domain.purchase import Effect, EffectKind, PlannedPurchase, Quote
@@ -84,11 +83,10 @@ def apply_payment(
     if live is not None and not _extends(live, payment):
         return _credit(connection, business, payment, now)
     cause = Cause(reason="paid", actor=WATCHER, now=now, facts={"payment": payment.reference})
-    plan, paid = _plan_of(connection, payment), _paid(payment)
+    plan = _plan_of(connection, payment)
     if live is not None:
         ahead = live.periods_ahead
-        selling.extend(connection, business, live, plan=plan, paid=paid, payment_id=payment.id, cause=cause)
-        credit.keep(connection, business, payment, now=now)
+        selling.extend(connection, business, live, plan=plan, paid=payment, cause=cause)
         return Effect(EffectKind.EXTENDED if ahead else EffectKind.RENEWED, live.reference)
     renewal_seen_late = payment.purpose is Purpose.RENEWAL
     begun = selling.begin(
@@ -96,13 +94,11 @@ def apply_payment(
         business,
         user_id=owner(payment),
         plan=plan,
-        paid=paid,
-        payment_id=payment.id,
+        payment=payment,
         paid_at=paid_at,
         happening=Happening.RENEWAL_PAID_LATE if renewal_seen_late else Happening.NEW_PAID,
         cause=cause,
     )
-    credit.keep(connection, business, payment, now=now)
     return Effect(EffectKind.ACTIVATED, begun.reference)
 
 
@@ -177,8 +173,9 @@ def _upgrade(
     cause = Cause(reason="paid", actor=WATCHER, now=now, facts={"payment": payment.reference, "quote": quote.as_json()})
     if quote.holds_for(live):
         plan = _plan_of(connection, payment)
-        selling.switch(connection, business, live, plan=plan, happening=Happening.UPGRADE_PAID, cause=cause)
-        credit.keep(connection, business, payment, now=now)
+        selling.switch(
+            connection, business, live, plan=plan, happening=Happening.UPGRADE_PAID, cause=cause, payment=payment
+        )
         return Effect(EffectKind.UPGRADED, live.reference)
     effect = _credit(connection, business, payment, now)
     record(connection, business, live, live, Happening.UPGRADE_OUTDATED, cause)
@@ -207,8 +204,3 @@ def _plan_of(connection: Connection, payment: Payment) -> Plan:
     plan = plans.of_version(connection, payment.plan, payment.plan_version)
     assert plan is not None
     return plan
-
-
-def _paid(payment: Payment) -> Money:
-    """What a period was bought for: the payment and the credit set aside for it."""
-    return Money(payment.amount.minor + payment.credit_reserved, payment.amount.currency)

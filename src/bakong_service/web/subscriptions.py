@@ -120,11 +120,13 @@ async def upgrade(request: Request) -> Response:
     body = await bodies.parse(request, UpgradeBody)
     order = _order(request)
 
-    def preview(connection: Connection) -> Answer:
-        quote = plan_changes.preview_upgrade(
-            connection, order.service.business, order.reference, body.plan, now=order.now
+    if body.preview:  # only told, so there is nothing to keep under a key
+        quote = await order.service.executor.run(
+            lambda connection: plan_changes.preview_upgrade(
+                connection, order.service.business, order.reference, body.plan, now=order.now
+            )
         )
-        return Answer(200, quote.as_json())
+        return answers.json(quote.as_json())
 
     def operation(connection: Connection) -> Answer:
         upgraded = plan_changes.upgrade(
@@ -133,7 +135,7 @@ async def upgrade(request: Request) -> Response:
         asked = _asked(connection, order.service, upgraded.subscription, upgraded.payment)
         return Answer(201 if upgraded.payment else 200, {"quote": upgraded.quote.as_json(), **asked})
 
-    return await idempotent(request, preview if body.preview else operation)
+    return await idempotent(request, operation)
 
 
 async def downgrade(request: Request) -> Response:

@@ -314,3 +314,31 @@ async def test_a_payment_of_nobody_has_no_credit(desk: Any) -> None:
     one_off = await desk.do(payments.create, NewPayment(amount=Money(100, "USD")), actor="api:test")
     with pytest.raises(ValueError, match="belongs to no user"):
         credit.owner(one_off)
+
+
+async def test_an_event_tells_the_credit_that_is_left_after_it(desk: Any) -> None:
+    await give(desk, 40)
+    asked = await desk.buy()
+    await time_out(desk, asked)
+    assert await desk.credit() == 40  # given back, and taken again when the money is seen
+    await desk.pay(asked, sent_at=asked.created_at)
+    (activated,) = await desk.events((await desk.of()).reference)
+    assert activated["credit"] == {"amount": "0.00", "currency": "USD"}
+    assert await desk.credit() == 0
+
+
+async def test_a_change_at_the_end_is_told_with_the_payment_that_asks_for_it_and_so_is_its_withdrawal(
+    desk: Any,
+) -> None:
+    subscription = await desk.subscribe("FAMILY_PREMIUM")
+    await desk.do(renewing.renew, subscription.reference, actor="api:test")
+    for plan, scheduled, amount, reason in (
+        ("PREMIUM", "PREMIUM", "0.50", "downgrade_scheduled"),
+        ("FAMILY_PREMIUM", None, "1.00", "downgrade_withdrawn"),
+    ):
+        await desk.do(plan_changes.downgrade, subscription.reference, plan, at_once=False, actor="api:test")
+        told = (await desk.events(subscription.reference))[-1]
+        assert (told["type"], told["scheduled_plan"], told["reason"]) == (
+            "subscription.downgrade_scheduled", scheduled, reason,
+        )  # fmt: skip
+        assert told["open_payment"]["amount"] == amount

@@ -108,14 +108,18 @@ async def test_a_user_with_a_scheduled_downgrade_renews_the_cheaper_plan(desk: A
     assert refused.value.code == "downgrade_scheduled"
 
 
-async def test_a_plan_of_the_same_price_is_no_upgrade_and_no_downgrade(desk: Any) -> None:
+async def test_a_plan_of_the_same_price_is_changed_to_as_to_a_cheaper_one(desk: Any) -> None:
     from bakong_service.domain.money import Money
     from bakong_service.domain.plan import PlanTerms
     from bakong_service.operations import plans
 
     subscription = await desk.subscribe()
     await desk.do(plans.offer, PlanTerms(code="TWIN", name="Twin", price=Money(50, "USD")), actor="api:test")
-    for request in ("upgrade", "downgrade"):
-        with pytest.raises(Refused, match="costs what TWIN costs") as refused:
-            await ask(desk, subscription.reference, request, "TWIN")
-        assert refused.value.code == "same_plan"
+    for refused in (buy(desk, "u1", "TWIN"), ask(desk, subscription.reference, "upgrade", "TWIN")):
+        with pytest.raises(Refused, match="downgrade") as raised:
+            await refused
+        assert raised.value.code == "downgrade_instead"
+    await desk.do(plan_changes.downgrade, subscription.reference, "TWIN", at_once=False, actor="api:test")
+    assert (await desk.of()).scheduled_plan.code == "TWIN"
+    await desk.do(plan_changes.downgrade, subscription.reference, "TWIN", at_once=True, actor="api:test")
+    assert ((await desk.of()).plan.code, await desk.credit()) == ("TWIN", 0)

@@ -7,6 +7,7 @@ import pytest
 
 from bakong_service.domain.money import Money
 from bakong_service.operations import credit, plan_changes, renewing, reviews
+from bakong_service.operations.presenting import moment
 from bakong_service.operations.settling import pass_deadline
 from bakong_service.storage import invariants, periods
 from bakong_service.storage import payments as rows
@@ -52,6 +53,10 @@ async def test_two_refunds_take_two_periods_in_either_order(desk: Any, order: tu
     for left, which in zip((2, 1), order, strict=True):
         await refund(desk, renewals[which])
         assert await last_paid(desk) == left
+        after = await desk.of()
+        told = (await desk.events(after.reference))[-1]
+        assert (told["type"], told["reason"]) == ("subscription.shortened", "refunded")
+        assert told["entitled_until"] == moment(after.entitled_until)
 
 
 async def test_a_period_that_was_sold_again_isnt_lost_with_its_former_payment(desk: Any) -> None:

@@ -555,9 +555,7 @@ async def test_one_period_isnt_sold_twice(desk: Any) -> None:
     cause = Cause(reason="paid", actor="system:watcher", now=desk.now)
 
     def sell(connection: Any, business: Any, now: Any) -> None:
-        selling.extend(
-            connection, business, before, plan=before.plan, paid=Money(50, "USD"), payment_id=None, cause=cause
-        )
+        selling.extend(connection, business, before, plan=before.plan, paid=Money(50, "USD"), cause=cause)
 
     await desk.do(sell)
     with pytest.raises(Conflict, match=r"period 2 of .* is sold already"):

@@ -104,11 +104,12 @@ async def test_p15_every_change_answers_with_the_subscription_as_it_is_then(
 
 async def test_an_upgrade_is_previewed_quoted_and_paid(client: httpx.AsyncClient, service: Service) -> None:
     path = await subscribe(client, service)
-    preview = await client.post(f"{path}/upgrade", json={"plan": "FAMILY_PREMIUM", "preview": True})
+    key = {"Idempotency-Key": "upgrade-1"}
+    preview = await client.post(f"{path}/upgrade", json={"plan": "FAMILY_PREMIUM", "preview": True}, headers=key)
     assert preview.status_code == 200
     assert (preview.json()["amount"], preview.json()["currency"]) == ("0.50", "USD")
     assert (await client.get(path)).json()["open_payment"] is None
-    asked = await client.post(f"{path}/upgrade", json={"plan": "FAMILY_PREMIUM"})
+    asked = await client.post(f"{path}/upgrade", json={"plan": "FAMILY_PREMIUM"}, headers=key)  # it kept nothing
     assert asked.status_code == 201
     assert set(asked.json()) == {"quote", "payment", "subscription"}
     payment = asked.json()["payment"]
