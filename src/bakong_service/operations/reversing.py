@@ -1,6 +1,10 @@
 """Taking back what a payment bought, when an operator who refunds it chooses so."""
 
 from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from math import floor
+from typing import Any
 
 from attrs import evolve
 from sqlalchemy import Connection
@@ -10,11 +14,11 @@ from bakong_service.domain.money import Money
 from bakong_service.domain.payment import Payment, Purpose
 from bakong_service.domain.purchase import Quote
 from bakong_service.domain.subscription import Happening, Status, Subscription
-from bakong_service.operations import boundaries, credit, selling
+from bakong_service.operations import boundaries, credit, plan_changes, selling
 from bakong_service.operations.business import Business
 from bakong_service.operations.credit import owner
 from bakong_service.operations.subscription_recording import Cause, record
-from bakong_service.storage import credit_entries, periods, plans, subscriptions
+from bakong_service.storage import adjustments, credit_entries, periods, plans, subscriptions
 
 
 def reverse(connection: Connection, business: Business, payment: Payment, *, actor: str, now: datetime) -> None:
@@ -22,7 +26,8 @@ def reverse(connection: Connection, business: Business, payment: Payment, *, act
 
     Of the paid periods it is the last; with none paid ahead the subscription ends now. Days that were served can't be
     taken back: where the payment's own period is over, or the subscription is, or has another plan by now, nothing
-    is. The credit that was spent on what is taken is the user's again; what money became and was spent stays spent.
+    is. The credit that was spent on what is taken is the user's again, and what a downgrade earned of it isn't any
+    more; what money became and was spent stays spent.
     """
     subscriptions.lock_user(connection, owner(payment))
     credited = credit_entries.of(connection, reason=credit.PAYMENT_CREDITED, source=payment.reference)
@@ -31,15 +36,18 @@ def reverse(connection: Connection, business: Business, payment: Payment, *, act
         return
     assert payment.subscription_id is not None  # what is paid for a plan went to a subscription, or became credit
     subscription = boundaries.apply_due(connection, business, payment.subscription_id, now=now)
-    if subscription.status is Status.EXPIRED:
-        return
     cause = Cause(reason="refunded", actor=actor, now=now, facts={"payment": payment.reference})
     if payment.purpose is Purpose.UPGRADE:
         _take_upgrade(connection, business, subscription, payment, cause)
         return
-    if _is_served(connection, payment, now):
+    bought = periods.bought_by(connection, payment.id)
+    if bought is None or bought.ends_at <= now:
+        return
+    if subscription.status is Status.EXPIRED:
+        _take_earned(connection, business, subscription, payment, bought.number, now)
         return
     credit.reverse(connection, business, payment, now=now)  # first: events tell the user's credit
+    _take_earned(connection, business, subscription, payment, subscription.last_paid_period, now)
     if subscription.periods_ahead:
         periods.give_back(connection, subscription.id, payment.id, now=now)
         shortened = lifecycle.shortened(subscription)
@@ -50,6 +58,8 @@ def reverse(connection: Connection, business: Business, payment: Payment, *, act
 
 def _take_credit(connection: Connection, business: Business, payment: Payment, credited: Money, now: datetime) -> None:
     left = min(credited.minor, credit_entries.balance(connection, owner(payment), credited.currency))
+    if not left:
+        return
     credit_entries.add(
         connection,
         business.identifiers,
@@ -61,9 +71,24 @@ def _take_credit(connection: Connection, business: Business, payment: Payment, c
     )
 
 
-def _is_served(connection: Connection, payment: Payment, now: datetime) -> bool:
-    bought = periods.bought_by(connection, payment.id)
-    return bought is None or bought.ends_at <= now
+def _take_earned(
+    connection: Connection, business: Business, subscription: Subscription, payment: Payment, number: int, now: datetime
+) -> None:
+    """What downgrades earned of a period, as far as it isn't spent: its money goes back."""
+    earned = 0
+    for reckoned in _downgrades(connection, subscription):
+        saved = dict(enumerate(map(Fraction, reckoned["saved"]), reckoned["period_number"]))
+        earned += min(floor(saved.get(number, 0)), _earned(reckoned))
+    _take_credit(connection, business, payment, Money(earned, payment.amount.currency), now)
+
+
+def _downgrades(connection: Connection, subscription: Subscription) -> list[dict[str, Any]]:
+    changes = adjustments.of_subscription(connection, subscription.id)
+    return [reckoned for kind, reckoned in changes if kind == plan_changes.DOWNGRADE]
+
+
+def _earned(reckoned: dict[str, Any]) -> int:
+    return Money.of(Decimal(reckoned["earned"]), reckoned["currency"]).minor
 
 
 def _take_upgrade(
@@ -85,7 +110,16 @@ def _take_upgrade(
         and period.number <= quote.last_paid_period
         and period.price.minor < dearer.price.minor
     ]
-    if subscription.plan.code != quote.to_plan or subscription.period_number not in upgraded:
+    if subscription.plan.code != quote.to_plan:
+        later = [
+            reckoned
+            for reckoned in _downgrades(connection, subscription)
+            if reckoned["subscription_version"] > quote.subscription_version
+        ]
+        earned = min(sum(map(_earned, later)), payment.amount.minor)
+        _take_credit(connection, business, payment, Money(earned, payment.amount.currency), cause.now)
+        return
+    if subscription.status is Status.EXPIRED or subscription.period_number not in upgraded:
         return
     credit.reverse(connection, business, payment, now=cause.now)
     selling.switch(

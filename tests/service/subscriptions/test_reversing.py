@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bakong_service.domain.money import Money
-from bakong_service.operations import credit, plan_changes, renewing, reviews
+from bakong_service.operations import cancelling, credit, plan_changes, renewing, reviews
 from bakong_service.operations.presenting import moment
 from bakong_service.operations.settling import pass_deadline
 from bakong_service.storage import invariants, periods
@@ -118,6 +118,60 @@ async def test_credit_that_was_spent_on_days_that_were_served_stays_spent(desk: 
     desk.after(days=31)
     await refund(desk, first)
     assert (await last_paid(desk), await desk.credit()) == (2, 0)
+
+
+# What a downgrade earned
+
+
+async def downgrade(desk: Any) -> None:
+    await desk.do(plan_changes.downgrade, (await desk.of()).reference, "PREMIUM", at_once=True, actor="api:test")
+
+
+async def test_what_a_downgrade_earned_of_a_refunded_period_is_not_earned(desk: Any) -> None:
+    first = await desk.pay(await desk.buy("FAMILY_PREMIUM"))
+    second = await renew(desk)
+    desk.after(days=15)
+    await downgrade(desk)
+    assert await desk.credit() == 25 + 50
+    await refund(desk, second)
+    assert (await last_paid(desk), await desk.credit()) == (1, 25)
+    await refund(desk, first)
+    assert await desk.credit() == 0
+    assert (await desk.events((await desk.of()).reference))[-1]["credit"]["amount"] == "0.00"
+
+
+async def test_what_was_earned_and_spent_stays_spent(desk: Any) -> None:
+    first = await desk.pay(await desk.buy("FAMILY_PREMIUM"))
+    await downgrade(desk)
+    await desk.do(renewing.renew, (await desk.of()).reference, actor="api:test")  # all of it
+    await refund(desk, first)
+    assert await desk.credit() == 0
+    assert (await desk.of()).last_paid_period == 1
+
+
+async def test_what_was_earned_is_taken_where_the_subscription_was_ended_before_the_refund(desk: Any) -> None:
+    first = await desk.pay(await desk.buy("FAMILY_PREMIUM"))
+    await downgrade(desk)
+    await desk.do(cancelling.cancel, (await desk.of()).reference, at_once=True, reason=None, actor="api:test")
+    await refund(desk, first)
+    assert await desk.credit() == 0
+
+
+async def test_a_refunded_upgrade_that_was_changed_back_takes_what_that_earned(desk: Any) -> None:
+    await desk.subscribe()
+    upgraded = await upgrade(desk)
+    await downgrade(desk)
+    assert await desk.credit() == 50
+    await refund(desk, upgraded)
+    assert (await desk.credit(), (await desk.of()).plan.code) == (0, "PREMIUM")
+    await downgraded_again(desk)
+
+
+async def downgraded_again(desk: Any) -> None:
+    """What is earned after a refund stays: only what its own money paid for is taken."""
+    await upgrade(desk)
+    await downgrade(desk)
+    assert await desk.credit() == 50
 
 
 # Upgrades
