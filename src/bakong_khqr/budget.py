@@ -14,7 +14,7 @@ from math import ceil, floor
 from typing import Protocol
 
 from bakong_khqr.api.envelope import PHNOM_PENH
-from bakong_khqr.errors import InvalidRequest, QuotaExceeded
+from bakong_khqr.errors import InvalidRequest, QuotaExceeded, shown
 
 
 class RequestBudget(Protocol):
@@ -56,9 +56,9 @@ class DailyBudget:
         if isinstance(limit, bool) or not isinstance(limit, int | None):
             raise TypeError(f"limit: must be a whole number of calls, not {type(limit).__name__}")
         if limit is not None and limit < 0:
-            raise InvalidRequest(f"limit: must be 0 or more calls a day, not {limit}")
+            raise InvalidRequest(f"limit: must be 0 or more calls a day, not {shown(limit)}")
         if calls_per_second is not None and not calls_per_second > 0:
-            raise InvalidRequest(f"calls_per_second: must be more than 0, not {calls_per_second}")
+            raise InvalidRequest(f"calls_per_second: must be more than 0, not {shown(calls_per_second)}")
         self.limit = limit
         # Whole microseconds, as clocks have, and rounded up, so that no rounding lets a call through early.
         self._interval = timedelta(microseconds=ceil(1_000_000 / calls_per_second) if calls_per_second else 0)

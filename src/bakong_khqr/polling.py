@@ -25,6 +25,7 @@ from bakong_khqr.errors import (
     TransactionFailed,
     UnexpectedAnswer,
     UnreadableTransaction,
+    shown,
 )
 from bakong_khqr.khqr import KHQR
 
@@ -40,12 +41,12 @@ MOST_UNREADABLE = 3
 
 def _check_ages(_: object, __: object, ages: tuple[float, ...]) -> None:
     if not all(0 <= age < inf for age in ages) or list(ages) != sorted(ages):
-        raise InvalidRequest(f"at_seconds: must be ages of 0 or more in rising order, not {ages}")
+        raise InvalidRequest(f"at_seconds: must be ages of 0 or more in rising order, not {shown(ages)}")
 
 
 def _check_interval(_: object, __: object, seconds: float | None) -> None:
     if seconds is not None and not 0 < seconds < inf:
-        raise InvalidRequest(f"then_every_seconds: must be more than 0, or None, not {seconds}")
+        raise InvalidRequest(f"then_every_seconds: must be more than 0, or None, not {shown(seconds)}")
 
 
 @frozen(kw_only=True)

@@ -6,11 +6,11 @@ An action checks its members before it does anything: `ValueError` begins with t
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from decimal import Decimal
-from reprlib import repr as shown
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from bakong_khqr.errors import shown
 from bakong_khqr.testing.endpoints import ENDPOINTS
 from bakong_khqr.testing.faults import Fault, FaultKind
 from bakong_khqr.testing.payer import as_amount, is_md5

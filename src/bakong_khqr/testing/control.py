@@ -1,11 +1,11 @@
 """`/_simulator`: the simulator's own paths, for programs in any language, and the page for a person at `/`."""
 
 from importlib.resources import files
-from reprlib import repr as shown
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from bakong_khqr.errors import shown
 from bakong_khqr.testing import answers, scenario
 from bakong_khqr.testing.actions import ACTIONS, clock_view, fault_view, payment_view
 from bakong_khqr.testing.endpoints import ENDPOINTS

@@ -7,13 +7,12 @@ bank's app would pay, and the simulator is there to find out what happens then.
 import hashlib
 import re
 from decimal import Decimal, InvalidOperation
-from reprlib import repr as shown
 from typing import Any, Final, Protocol
 
 import attrs
 
 from bakong_khqr import emv
-from bakong_khqr.errors import InvalidKHQR
+from bakong_khqr.errors import InvalidKHQR, shown
 from bakong_khqr.money import BY_NUMERIC_CODE, Currency, read_currency
 
 _DECIMALS: Final = 6  # more than any currency has; a bound, so that no amount is endless to write

@@ -14,11 +14,11 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from reprlib import repr as shown
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from bakong_khqr.errors import shown
 from bakong_khqr.testing.actions import ACTIONS
 from bakong_khqr.testing.exchange import read_json
 

@@ -4,10 +4,11 @@ Each says which sources disagree, or that nobody knows: then `guess` is true and
 disagreements are between the official document, what was seen in real answers, and other people's clients.
 """
 
-from reprlib import repr as shown
 from typing import Any, Final, Literal
 
 import attrs
+
+from bakong_khqr.errors import shown
 
 
 @attrs.frozen

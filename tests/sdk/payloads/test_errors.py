@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bakong_khqr import KHQR, BakongError, InvalidKHQR, errors
+from bakong_khqr.budget import DailyBudget
 
 
 def test_an_error_comes_back_from_another_process_whole() -> None:
@@ -55,3 +56,23 @@ def test_messages_do_not_repeat_what_a_stranger_sent_at_length() -> None:
         KHQR.individual(bakong_account_id="x" * 100_000 + "\n", merchant_name="x")
     assert len(str(caught.value)) < 200
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (10**5000, "an int of 16610 bits"),
+        (-(10**5000), "an int of 16610 bits"),
+        (-1, "-1"),
+        ("x" * 1_000_000, "'xxxxxxxxxxxx...xxxxxxxxxxxxx'"),
+    ],
+    ids=["large", "negative", "small", "text"],
+)
+def test_a_value_is_shown_short_whatever_it_is(value: object, text: str) -> None:
+    assert errors.shown(value) == text
+
+
+def test_a_budget_shows_any_number_that_it_refuses() -> None:
+    for refused in ({"limit": -(10**5000)}, {"calls_per_second": -(10**5000)}):
+        with pytest.raises(errors.InvalidRequest, match="an int of 16610 bits"):
+            DailyBudget(**refused)
