@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import Connection, event, func, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from bakong_service.storage import signals
 from bakong_service.storage.executor import DatabaseUnavailable, Executor, connect
@@ -52,6 +53,20 @@ async def test_identifiers_that_met_are_made_again(executor: Executor) -> None:
     await executor.run(add(7))
     numbers = iter([7, 7, 8])
     assert await executor.run(lambda c: add(next(numbers))(c)) == 8
+
+
+async def test_p27_what_fails_for_a_reason_of_its_own_is_tried_once(executor: Executor) -> None:
+    attempts = []
+
+    def refused(connection: Connection) -> None:
+        attempts.append(add(1)(connection))
+        connection.exec_driver_sql("INSERT INTO plans (id) VALUES (2)")  # without all that must be there
+
+    with pytest.raises(IntegrityError):
+        await executor.run(refused)
+    with pytest.raises(LookupError):
+        await executor.run(lambda c: attempts.append(2) or add(3, fail=True)(c))
+    assert (attempts, await kept(executor)) == ([1, 2], [])
 
 
 async def test_a_signal_comes_after_the_commit_and_never_without_one(executor: Executor) -> None:

@@ -33,6 +33,38 @@ async def executor(far: PostgresqlExecutor) -> PostgresqlExecutor:
     return far
 
 
+@pytest.mark.parametrize("fault", ["reset before", "reset after", "late", "silent before", "silent after", "garbage"])
+async def test_a_create_whose_commit_was_lost_makes_one_payment_and_tells_it(
+    client: httpx.AsyncClient, service: Service, link: Any, fault: str
+) -> None:
+    async def create() -> httpx.Response:
+        body, headers = {"amount": "2.50", "currency": "USD"}, {"Idempotency-Key": "order-42"}
+        return await client.post("/v1/payments", json=body, headers=headers)
+
+    link.arm(("commit", fault))
+    first = await create()
+    assert not link.armed
+    again = await create()
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.content == again.content
+    rows = select(func.count()).select_from(schema.payments)
+    assert await service.executor.read(lambda c: c.execute(rows).scalar_one()) == 1
+
+
+async def test_a_create_that_nobody_knows_the_outcome_of_is_a_503_and_the_same_payment_when_repeated(
+    client: httpx.AsyncClient, service: Service, link: Any
+) -> None:
+    body, headers = {"amount": "2.50", "currency": "USD"}, {"Idempotency-Key": "order-42"}
+    link.arm(("commit", "reset after"), *[("connect", "reset before")] * 3)
+    unknown = await client.post("/v1/payments", json=body, headers=headers)
+    assert (unknown.status_code, unknown.json()["code"]) == (503, "database_unavailable")
+    assert unknown.headers["retry-after"]
+    told = await client.post("/v1/payments", json=body, headers=headers)
+    assert (told.status_code, told.headers["idempotency-replayed"]) == (201, "true")
+    made = select(schema.payments.c.reference)
+    assert await service.executor.read(lambda c: list(c.execute(made).scalars())) == [told.json()["reference"]]
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_whatever_breaks_a_payment_is_made_paid_and_told_once(
     client: httpx.AsyncClient, service: Service, link: Any, seed: int
