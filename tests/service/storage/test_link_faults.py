@@ -232,10 +232,11 @@ async def test_a_transaction_that_another_one_overtook_is_run_again(far: Any) ->
     changed = update(plans).where(plans.c.code == work.code).values(price_minor=plans.c.price_minor + 1)
 
     def changes(connection: Connection) -> None:
-        attempts.append(1)
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         assert count(connection, work.code) == 1  # from here on it sees this moment's state
-        connection.exec_driver_sql("SELECT pg_sleep(0.1)")
+        attempts.append(1)
+        while len(attempts) < 2:
+            connection.exec_driver_sql("SELECT pg_sleep(0.01)")
         connection.execute(changed)
 
     await asyncio.gather(far.run(changes), far.run(changes))
@@ -251,10 +252,12 @@ async def test_two_that_wait_for_each_other_are_both_done(far: Any, short: Timeo
 
     def touch(first: Work, second: Work) -> Operation[None]:
         def run(connection: Connection) -> None:
+            marked = update(plans).values(name=plans.c.name + "!")
+            connection.execute(marked.where(plans.c.code == first.code))
             tried.append(1)
-            for work in (first, second):
-                connection.execute(update(plans).where(plans.c.code == work.code).values(name=plans.c.name + "!"))
-                connection.exec_driver_sql("SELECT pg_sleep(0.1)")
+            while len(tried) < 2:
+                connection.exec_driver_sql("SELECT pg_sleep(0.01)")
+            connection.execute(marked.where(plans.c.code == second.code))
 
         return run
 
