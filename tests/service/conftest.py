@@ -143,7 +143,8 @@ class Link:
         line = Line(self, (reader, writer), await self.connect(), dead=self.dark)
         self.lines.append(line)
         try:
-            await asyncio.gather(_whole(line.there()), _whole(line.back()))
+            with suppress(asyncio.CancelledError):  # the end; asyncio reports a task that takes it so as a failure
+                await asyncio.gather(_whole(line.there()), _whole(line.back()))
         finally:
             for each in (line.client[1], line.server[1]):
                 each.transport.abort()
