@@ -62,15 +62,9 @@ def waived_after_downgrade(stretches: Iterable[Stretch], plan: Plan, *, waived: 
     return max(_NOTHING, waived - max(_NOTHING, -_difference(stretches, plan)))
 
 
-def saved(stretch: Stretch, plan: Plan) -> Fraction:
-    """What a stretch costs less under `plan`: exact, in minor units."""
-    return Fraction(
-        (stretch.price_minor - plan.price.minor) * stretch.remaining_microseconds, plan.period // _MICROSECOND
-    )
-
-
 def _difference(stretches: Iterable[Stretch], plan: Plan) -> Fraction:
-    return -sum((saved(stretch, plan) for stretch in stretches), _NOTHING)
+    numerator = sum((plan.price.minor - stretch.price_minor) * stretch.remaining_microseconds for stretch in stretches)
+    return Fraction(numerator, plan.period // _MICROSECOND)
 
 
 @frozen

@@ -83,13 +83,15 @@ def keep(connection: Connection, business: Business, payment: Payment, *, now: d
         _entry(connection, business, payment, -taken, RESERVED_AGAIN, now)
 
 
+def spent_on(connection: Connection, payment: Payment) -> int:
+    """What of the user's credit went into a payment, in minor units."""
+    reasons = (RESERVED, GIVEN_BACK, RESERVED_AGAIN)
+    return -credit_entries.total(connection, owner(payment), reasons, sources=payment.reference)
+
+
 def reverse(connection: Connection, business: Business, payment: Payment, *, now: datetime) -> None:
     """What the payment bought is taken back: so is the user's the credit that was spent on it. Done once."""
-    entries = (
-        credit_entries.of(connection, reason=reason, source=payment.reference)
-        for reason in (RESERVED, GIVEN_BACK, RESERVED_AGAIN)
-    )
-    if spent := -sum(entry.minor for entry in entries if entry is not None):
+    if spent := spent_on(connection, payment):
         _entry(connection, business, payment, spent, REVERSED, now)
 
 

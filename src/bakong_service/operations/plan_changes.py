@@ -142,7 +142,6 @@ def _downgrade_now(
         "subscription_version": subscription.version,
         "last_paid_period": subscription.last_paid_period,
         "waived": str(proration.waived_after_downgrade(ahead, plan, waived=waived)),
-        "saved": [str(proration.saved(stretch, plan)) for stretch in ahead],  # from the present period on
         "period_number": subscription.period_number,
     }
     adjustments.add(connection, business.identifiers, subscription.id, "downgrade", reckoned, now=now)

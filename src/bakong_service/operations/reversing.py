@@ -2,9 +2,6 @@
 
 from datetime import datetime
 from decimal import Decimal
-from fractions import Fraction
-from math import floor
-from typing import Any
 
 from attrs import evolve
 from sqlalchemy import Connection
@@ -32,63 +29,67 @@ def reverse(connection: Connection, business: Business, payment: Payment, *, act
     subscriptions.lock_user(connection, owner(payment))
     credited = credit_entries.of(connection, reason=credit.PAYMENT_CREDITED, source=payment.reference)
     if credited is not None:
-        _take_credit(connection, business, payment, credited, now)
+        _take_credit(connection, business, payment, credited.minor, source=payment.reference, now=now)
         return
     assert payment.subscription_id is not None  # what is paid for a plan went to a subscription, or became credit
     subscription = boundaries.apply_due(connection, business, payment.subscription_id, now=now)
     cause = Cause(reason="refunded", actor=actor, now=now, facts={"payment": payment.reference})
     if payment.purpose is Purpose.UPGRADE:
         _take_upgrade(connection, business, subscription, payment, cause)
-        return
+    else:
+        _take_period(connection, business, subscription, payment, cause)
+
+
+def _take_credit(
+    connection: Connection, business: Business, payment: Payment, minor: int, *, source: str, now: datetime
+) -> None:
+    """Take credit from the user, as far as it isn't spent."""
+    currency = payment.amount.currency
+    left = min(minor, credit_entries.balance(connection, owner(payment), currency))
+    if left > 0:
+        credit_entries.add(
+            connection,
+            business.identifiers,
+            user_id=owner(payment),
+            amount=Money(-left, currency),
+            reason=credit.REFUNDED,
+            source=source,
+            now=now,
+        )
+
+
+def _take_earned(
+    connection: Connection, business: Business, subscription: Subscription, payment: Payment, most: int, now: datetime
+) -> None:
+    """What downgrades earned of the money that goes back is taken, once. `most` of it bought nothing that is taken
+    otherwise, or was served.
+    """
+    sources = f"{subscription.reference}#"
+    reasons = (plan_changes.DOWNGRADE, credit.REFUNDED)
+    left = credit_entries.total(connection, owner(payment), reasons, sources=sources)
+    _take_credit(connection, business, payment, min(most, left), source=sources + payment.reference, now=now)
+
+
+def _take_period(
+    connection: Connection, business: Business, subscription: Subscription, payment: Payment, cause: Cause
+) -> None:
     bought = periods.bought_by(connection, payment.id)
-    if bought is None or bought.ends_at <= now:
+    assert bought is not None  # a payment is refunded once
+    spent = credit.spent_on(connection, payment)
+    total = payment.amount.minor + spent
+    if bought.ends_at <= cause.now or subscription.status is Status.EXPIRED:
+        most = min(payment.amount.minor, total - bought.plan.price.minor)
+        _take_earned(connection, business, subscription, payment, most, cause.now)
         return
-    if subscription.status is Status.EXPIRED:
-        _take_earned(connection, business, subscription, payment, bought.number, now)
-        return
-    credit.reverse(connection, business, payment, now=now)  # first: events tell the user's credit
-    _take_earned(connection, business, subscription, payment, subscription.last_paid_period, now)
+    credit.reverse(connection, business, payment, now=cause.now)  # first: events tell the user's credit
+    last = periods.from_number(connection, subscription.id, subscription.last_paid_period)[0]
+    _take_earned(connection, business, subscription, payment, total - last.plan.price.minor, cause.now)
     if subscription.periods_ahead:
-        periods.give_back(connection, subscription.id, payment.id, now=now)
+        periods.give_back(connection, subscription.id, payment.id, now=cause.now)
         shortened = lifecycle.shortened(subscription)
         record(connection, business, subscription, shortened, Happening.PAYMENT_REVERSED, cause)
     else:
         _end(connection, business, subscription, cause)
-
-
-def _take_credit(connection: Connection, business: Business, payment: Payment, credited: Money, now: datetime) -> None:
-    left = min(credited.minor, credit_entries.balance(connection, owner(payment), credited.currency))
-    if not left:
-        return
-    credit_entries.add(
-        connection,
-        business.identifiers,
-        user_id=owner(payment),
-        amount=Money(-left, credited.currency),
-        reason=credit.REFUNDED,
-        source=payment.reference,
-        now=now,
-    )
-
-
-def _take_earned(
-    connection: Connection, business: Business, subscription: Subscription, payment: Payment, number: int, now: datetime
-) -> None:
-    """What downgrades earned of a period, as far as it isn't spent: its money goes back."""
-    earned = 0
-    for reckoned in _downgrades(connection, subscription):
-        saved = dict(enumerate(map(Fraction, reckoned["saved"]), reckoned["period_number"]))
-        earned += min(floor(saved.get(number, 0)), _earned(reckoned))
-    _take_credit(connection, business, payment, Money(earned, payment.amount.currency), now)
-
-
-def _downgrades(connection: Connection, subscription: Subscription) -> list[dict[str, Any]]:
-    changes = adjustments.of_subscription(connection, subscription.id)
-    return [reckoned for kind, reckoned in changes if kind == plan_changes.DOWNGRADE]
-
-
-def _earned(reckoned: dict[str, Any]) -> int:
-    return Money.of(Decimal(reckoned["earned"]), reckoned["currency"]).minor
 
 
 def _take_upgrade(
@@ -112,12 +113,13 @@ def _take_upgrade(
     ]
     if subscription.plan.code != quote.to_plan:
         later = [
-            reckoned
-            for reckoned in _downgrades(connection, subscription)
-            if reckoned["subscription_version"] > quote.subscription_version
+            Money.of(Decimal(reckoned["earned"]), reckoned["currency"]).minor
+            for kind, reckoned in adjustments.of_subscription(connection, subscription.id)
+            if kind == plan_changes.DOWNGRADE
+            and reckoned["subscription_version"] > quote.subscription_version
+            and reckoned["period_number"] <= quote.last_paid_period
         ]
-        earned = min(sum(map(_earned, later)), payment.amount.minor)
-        _take_credit(connection, business, payment, Money(earned, payment.amount.currency), cause.now)
+        _take_earned(connection, business, subscription, payment, min(sum(later), payment.amount.minor), cause.now)
         return
     if subscription.status is Status.EXPIRED or subscription.period_number not in upgraded:
         return

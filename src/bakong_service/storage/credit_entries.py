@@ -1,5 +1,6 @@
 """Credit: signed entries, whose sum per user and currency is the balance. Each (reason, source) is written once."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import Connection, func, select
@@ -28,6 +29,16 @@ def of(connection: Connection, *, reason: str, source: str) -> Money | None:
         )
     ).one_or_none()
     return None if row is None else Money(row.amount, row.currency)
+
+
+def total(connection: Connection, user_id: str, reasons: Iterable[str], *, sources: str) -> int:
+    """What was written for these reasons and the sources that begin so, in minor units."""
+    query = select(func.coalesce(func.sum(credit_entries.c.amount), 0)).where(
+        credit_entries.c.user_id == user_id,  # the index's column
+        credit_entries.c.reason.in_(tuple(reasons)),
+        credit_entries.c.source.startswith(sources, autoescape=True),
+    )
+    return int(connection.execute(query).scalar_one())
 
 
 def add(

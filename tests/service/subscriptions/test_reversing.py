@@ -1,10 +1,12 @@
 """A refund with `reverse` takes back what its payment bought: once, all of it, and nothing that another one bought."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from bakong_service.domain.errors import Conflict
 from bakong_service.domain.money import Money
 from bakong_service.operations import cancelling, credit, plan_changes, renewing, reviews
 from bakong_service.operations.presenting import moment
@@ -155,6 +157,45 @@ async def test_what_was_earned_is_taken_where_the_subscription_was_ended_before_
     await desk.do(cancelling.cancel, (await desk.of()).reference, at_once=True, reason=None, actor="api:test")
     await refund(desk, first)
     assert await desk.credit() == 0
+
+
+async def test_what_was_earned_is_taken_though_the_period_that_goes_is_a_cheap_one(desk: Any) -> None:
+    dear = await desk.pay(await desk.buy("BUSINESS"))
+    await downgrade(desk)
+    await desk.do(renewing.renew, (await desk.of()).reference, actor="api:test")  # 0.50 of the 2.00 that were earned
+    await refund(desk, dear)
+    assert (await last_paid(desk), await desk.credit()) == (1, 0)
+
+
+async def test_what_was_earned_is_taken_also_when_the_period_is_served(desk: Any) -> None:
+    dear = await desk.pay(await desk.buy("FAMILY_PREMIUM"))
+    await downgrade(desk)
+    asked = await desk.do(renewing.renew, (await desk.of()).reference, actor="api:test")
+    assert asked.payment is None
+    await give(desk, 70)
+    desk.after(days=31)
+    await refund(desk, dear)
+    assert (await last_paid(desk), await desk.credit()) == (2, 20)  # the 0.50 that were earned, of any credit
+
+
+async def test_what_other_money_earned_stays_when_a_served_upgrade_is_refunded(desk: Any) -> None:
+    subscription = await desk.subscribe()
+    upgraded = await upgrade(desk)
+    await renew(desk)
+    desk.at(subscription.period_end)
+    await desk.tick()
+    await downgrade(desk)
+    await refund(desk, upgraded)
+    assert await desk.credit() == 50
+
+
+async def test_a_refund_that_is_sent_again_gives_nothing_back_again(desk: Any) -> None:
+    await desk.subscribe()
+    await give(desk, 40)
+    renewal = await renew(desk)
+    twice = await asyncio.gather(refund(desk, renewal), refund(desk, renewal), return_exceptions=True)
+    assert sorted(map(type, twice), key=str) == [type(None), Conflict]
+    assert (await last_paid(desk), await desk.credit()) == (1, 40)
 
 
 async def test_a_refunded_upgrade_that_was_changed_back_takes_what_that_earned(desk: Any) -> None:
