@@ -81,7 +81,10 @@ def _take_period(
         most = min(payment.amount.minor, total - bought.plan.price.minor)
         _take_earned(connection, business, subscription, payment, most, cause.now)
         return
-    credit.reverse(connection, business, payment, now=cause.now)  # first: events tell the user's credit
+    # First what changes the user's credit: events tell it. An upgrade was quoted for the longer time.
+    asked_for = (Purpose.UPGRADE,) if subscription.periods_ahead else (Purpose.RENEWAL, Purpose.UPGRADE)
+    selling.supersede(connection, business, subscription.user_id, asked_for, cause)
+    credit.reverse(connection, business, payment, now=cause.now)
     last = periods.from_number(connection, subscription.id, subscription.last_paid_period)[0]
     _take_earned(connection, business, subscription, payment, total - last.plan.price.minor, cause.now)
     if subscription.periods_ahead:

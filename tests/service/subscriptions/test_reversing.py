@@ -82,6 +82,20 @@ async def test_the_refund_of_all_that_was_paid_ends_it(desk: Any) -> None:
     assert ((await desk.of()).status, (await desk.of()).entitled_until) == ("expired", desk.now)
 
 
+async def test_what_is_open_for_days_that_are_taken_is_superseded(desk: Any) -> None:
+    first = await desk.pay(await desk.buy())
+    second = await renew(desk)
+    reference = (await desk.of()).reference
+    await give(desk, 40)
+    quoted = (await desk.do(plan_changes.upgrade, reference, "FAMILY_PREMIUM", actor="api:test")).payment
+    await refund(desk, first)
+    assert (await desk.read(rows.by_id, quoted.id)).status == "cancelled"
+    asked = (await desk.do(renewing.renew, reference, actor="api:test")).payment
+    await refund(desk, second)
+    assert (await desk.read(rows.by_id, asked.id)).status == "cancelled"
+    assert (await desk.events(reference))[-1]["credit"] == {"amount": "0.40", "currency": "USD"}
+
+
 # The credit that was spent on it
 
 
