@@ -52,7 +52,7 @@ from bakong_service.workers.delivery import Deliverer
 from bakong_service.workers.dispatch import Dispatcher
 
 S = PaymentStatus
-RUNS = int(os.environ.get("MACHINE_RUNS", "100"))
+RUNS = int(os.environ.get("MACHINE_RUNS", "25"))
 STEPS = 50
 CLOSED = (S.PAID, S.REVIEW, S.REFUNDED)
 USERS = ("u1", "u2")
