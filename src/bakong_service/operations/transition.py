@@ -66,7 +66,8 @@ def carry_out(
     after = payments.save(connection, payment, after)
     if effect is not None:
         after = effect(after)
-    if row.flag is Flag.CREDITED or (status in _CLOSED_UNPAID and payment.status is not PaymentStatus.PAID):
+    closes_unpaid = row.to in _CLOSED_UNPAID and payment.status is not PaymentStatus.PAID
+    if row.flag is Flag.CREDITED or closes_unpaid:
         credit.give_back(connection, business, after, now=now)
     if row.event:
         event = NewEvent(

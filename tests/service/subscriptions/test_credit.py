@@ -10,7 +10,7 @@ from bakong_service.domain.errors import Conflict
 from bakong_service.domain.identifiers import Identifiers
 from bakong_service.domain.money import Money
 from bakong_service.domain.payment import NewPayment, Purpose
-from bakong_service.operations import cancelling, credit, payments, plan_changes, renewing, reversing
+from bakong_service.operations import cancelling, credit, payments, plan_changes, renewing, reversing, reviews
 from bakong_service.operations.settling import pass_deadline
 from bakong_service.storage import payments as rows
 from bakong_service.storage import subscriptions
@@ -342,3 +342,14 @@ async def test_a_change_at_the_end_is_told_with_the_payment_that_asks_for_it_and
             "subscription.downgrade_scheduled", scheduled, reason,
         )  # fmt: skip
         assert told["open_payment"]["amount"] == amount
+
+
+async def test_more_money_for_a_refunded_payment_gives_no_credit_back_that_it_spent(desk: Any) -> None:
+    await give(desk, 49)
+    bought = await desk.pay(await desk.buy())
+    assert bought.credit_reserved == 49
+    await desk.do(
+        reviews.record_refund, bought.reference, refund_reference="FT1", reverse=False, operator="operator:dara"
+    )
+    await desk.pay(bought)
+    assert await desk.credit() == 0
