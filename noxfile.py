@@ -95,9 +95,7 @@ def tests(session: nox.Session, part: str) -> None:
     session.install("--force-reinstall", "--no-deps", *map(str, chosen))
     folders = ["tests/sdk"] if part == "sdk" else ["tests/end_to_end", "tests/service", "tests/docs"]
     # Coverage begins before pytest does: our own pytest plugin is loaded early. It follows workers and processes.
-    switches = "thread" if part == "sdk" else "thread,greenlet"  # the service's PostgreSQL runs on greenlets
-    coverage = ("python", "-P", "-m", "coverage", "run", f"--concurrency={switches}")
-    measured = (*coverage, "-m", "pytest", "-m", "not slow")
+    measured = ("python", "-P", "-m", "coverage", "run", "-m", "pytest", "-m", "not slow")
     environment = {"COVERAGE_FILE": str(ROOT / f".coverage.{part}")}
     session.run(*measured, *workers(session), *session.posargs, *folders, env=environment)
     if part == "service":

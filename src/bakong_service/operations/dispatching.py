@@ -10,7 +10,6 @@ from bakong_service.storage.deliveries import NewDelivery
 from bakong_service.storage.signals import DELIVERIES, signal
 
 _BATCH = 200  # events a transaction: a few milliseconds
-_LOCK = 0x6576_656E  # "even": one dispatcher at a time
 
 
 def dispatch(connection: Connection, business: Business, *, now: datetime) -> int:
@@ -19,10 +18,8 @@ def dispatch(connection: Connection, business: Business, *, now: datetime) -> in
     A place is given only after the event's commit, by one dispatcher at a time: whoever reads the feed up to a place
     has read all that will ever stand before it. Answers 0 where another dispatcher is at it.
     """
-    if connection.dialect.name == "postgresql":
-        mine = connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({_LOCK})").scalar_one()
-        if not mine:
-            return 0
+    if not outbox.take_dispatching(connection):
+        return 0
     events = outbox.undispatched(connection, limit=_BATCH)
     if not events:
         return 0

@@ -11,6 +11,7 @@ from bakong_service.storage.inserting import insert_row
 from bakong_service.storage.schema import events
 from bakong_service.storage.signals import EVENTS, signal
 
+_DISPATCHING = 0x6576_656E  # "even"
 _COLUMNS = (
     events.c.id,
     events.c.reference,
@@ -55,6 +56,13 @@ def append(
     )
     signal(connection, EVENTS)
     return reference
+
+
+def take_dispatching(connection: Connection) -> bool:
+    """Be the one dispatcher until the transaction ends; False where another one is."""
+    if connection.dialect.name != "postgresql":
+        return True  # a SQLite file has one writer
+    return bool(connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({_DISPATCHING})").scalar_one())
 
 
 def undispatched(connection: Connection, *, limit: int) -> list[Event]:

@@ -7,6 +7,7 @@ instead, for twice the texts in the same time; it prints the seed.
 import json
 import os
 import random
+import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -166,9 +167,14 @@ WORST = {
 @pytest.mark.parametrize("function", [KHQR.decode, verify, lambda text: str(inspect(text)), emv.parse])
 def test_no_text_takes_more_than_50_milliseconds(text: str, function: Callable[[str], Any]) -> None:
     fastest = LIMIT_SECONDS
-    for _ in range(3):  # the fastest of three, in time on the processor: other work isn't the text's doing
-        before = thread_time()
-        with suppress(InvalidKHQR):
-            function(text)
-        fastest = min(fastest, thread_time() - before)
+    tracer = sys.gettrace()
+    sys.settrace(None)  # nor is what measures coverage
+    try:
+        for _ in range(3):  # the fastest of three, in time on the processor: other work isn't the text's doing
+            before = thread_time()
+            with suppress(InvalidKHQR):
+                function(text)
+            fastest = min(fastest, thread_time() - before)
+    finally:
+        sys.settrace(tracer)
     assert fastest < LIMIT_SECONDS

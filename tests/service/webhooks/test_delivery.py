@@ -12,7 +12,7 @@ from sqlalchemy import select
 from bakong_service import webhooks
 from bakong_service.domain.delivery import SCHEDULES, DeliveryState
 from bakong_service.operations import dispatching
-from bakong_service.storage import audit, delivery_records, schema
+from bakong_service.storage import audit, delivery_records, outbox, schema
 from bakong_service.vault import Vault
 from bakong_service.workers.delivery import PLACES
 
@@ -223,6 +223,14 @@ async def test_two_workers_never_make_the_same_attempt(shop, receiver) -> None:
     assert len(set(heard(receiver))) == 100
 
 
+async def test_while_another_dispatcher_is_at_it_nothing_is_placed(shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    await shop.happen()
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(outbox, "take_dispatching", lambda connection: False)
+        assert await shop.executor.run(lambda c: dispatching.dispatch(c, shop.business, now=shop.clock.now())) == 0
+    assert await shop.executor.run(lambda c: dispatching.dispatch(c, shop.business, now=shop.clock.now())) == 1
+
+
 class TestDispatchersOnPostgresql:
     """A SQLite file has one writer, so it has one dispatcher at a time."""
 
@@ -238,7 +246,7 @@ class TestDispatchersOnPostgresql:
         other = await asyncpg.connect(database_url)
         held = other.transaction()
         await held.start()
-        await other.execute(f"SELECT pg_advisory_xact_lock({dispatching._LOCK})")
+        await other.execute(f"SELECT pg_advisory_xact_lock({outbox._DISPATCHING})")
         assert await shop.executor.run(lambda c: dispatching.dispatch(c, shop.business, now=shop.clock.now())) == 0
         await held.rollback()
         await other.close()
