@@ -55,6 +55,7 @@ UNVERIFIABLE_FOR = timedelta(days=7)
 _MADE_ONCE = frozenset({"hint", "starved", "look_back"})  # looks that the rhythm doesn't come back to
 _HINT_GOOD_FOR = timedelta(hours=24)  # past every midnight's new quota; a hint isn't asked about for ever
 _BACKOFF_FIRST, _BACKOFF_LONGEST = timedelta(seconds=5), timedelta(seconds=300)
+_PUT_OFF_LONGEST = timedelta(hours=6)
 
 
 def next_look(payment: Payment, mode: Mode, *, now: datetime, outcome: Outcome | None = None) -> Look:
@@ -67,16 +68,17 @@ def next_look(payment: Payment, mode: Mode, *, now: datetime, outcome: Outcome |
         return NEVER
     look = _rhythm(payment, mode, now)
     if outcome is not None and outcome.answer is Answer.NO_ANSWER:
-        look = _held_back(_unanswered(payment, now) or look, payment, now, outcome)
+        again = _unanswered(payment, now)
+        look = _held_back(look, payment, now, outcome) if again is None else _put_off(again, payment, now, outcome)
     if look.at is not None and payment.status is PaymentStatus.PENDING and look.at >= payment.deadline_at:
         return Look(payment.deadline_at, "deadline")
     return look
 
 
-def backoff(failures: int) -> timedelta:
+def backoff(failures: int, longest: timedelta = _BACKOFF_LONGEST) -> timedelta:
     """How long to wait after the n-th failure in a row: 5, 10, 20 ... 300 seconds."""
-    doubled: timedelta = _BACKOFF_FIRST * 2 ** min(max(failures - 1, 0), 10)
-    return min(doubled, _BACKOFF_LONGEST)
+    doubled: timedelta = _BACKOFF_FIRST * 2 ** min(max(failures - 1, 0), 16)
+    return min(doubled, longest)
 
 
 def _rhythm(payment: Payment, mode: Mode, now: datetime) -> Look:
@@ -123,7 +125,7 @@ def _after_the_end(payment: Payment, now: datetime, outcome: Outcome | None) -> 
     """Nothing looks by itself any more. A hint at an expired payment is worth a look until that look is answered."""
     hinted = payment.status is PaymentStatus.EXPIRED and _is_hint_fresh(payment, now)
     if hinted and outcome is not None and outcome.answer in (Answer.NO_ANSWER, Answer.UNREADABLE):
-        return _held_back(Look(now, "hint", Priority.HINT), payment, now, outcome)
+        return _put_off(Look(now, "hint", Priority.HINT), payment, now, outcome)
     return NEVER
 
 
@@ -156,6 +158,14 @@ def _held_back(look: Look, payment: Payment, now: datetime, outcome: Outcome) ->
     if look.at >= not_before:
         return look
     return Look(not_before, look.reason, look.priority)
+
+
+def _put_off(look: Look, payment: Payment, now: datetime, outcome: Outcome) -> Look:
+    """No answer to a look that isn't one of many: again soon, then ever less often; a day's outage costs 14 calls."""
+    at = now if outcome.asked_at is None else now + backoff(payment.no_answers, _PUT_OFF_LONGEST)
+    if now < payment.watch_until:
+        at = min(at, payment.watch_until)
+    return Look(max(at, outcome.retry_at or at), look.reason, look.priority)
 
 
 def is_unverifiable(payment: Payment, outcome: Outcome, now: datetime) -> bool:

@@ -246,6 +246,18 @@ async def test_a_look_that_the_quota_put_off_is_made_with_the_next_probe(scene: 
     assert (await scene.payment(payment)).status is S.PAID
 
 
+@pytest.mark.parametrize("kind", ["rate_limited", "server_error", "garbage"])
+async def test_an_outage_of_a_day_costs_a_starved_payment_few_calls(scene: Any, kind: str) -> None:
+    scene.restart(daily_limit=100)
+    scene.bakong.configure(md5_list_closed=True)
+    payment = await scene.create()
+    await scene.live(minutes=2)
+    scene.bakong.inject(kind, times=None)
+    await scene.live(until=payment.watch_until)
+    assert 5 < scene.calls() < 40
+    assert (await scene.payment(payment)).status is S.TIMEOUT
+
+
 async def test_a_look_that_our_own_limit_put_off_is_made_after_midnight(scene: Any) -> None:
     scene.restart(daily_limit=3)
     scene.bakong.configure(md5_list_closed=True)
