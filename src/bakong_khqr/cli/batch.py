@@ -99,7 +99,7 @@ def encode_rows(source: Path, out: Path, defaults: FieldTexts, picture: PictureF
 
 @contextmanager
 def _interruption() -> Iterator[list[int]]:
-    """Hold Ctrl-C back, so that it cuts no row in two: the list is empty until it comes."""
+    """Hold Ctrl-C back, so that it cuts no row in two: the list is empty until it comes. In the main thread only."""
     came: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
     try:

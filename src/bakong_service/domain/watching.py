@@ -76,7 +76,7 @@ def next_look(payment: Payment, mode: Mode, *, now: datetime, outcome: Outcome |
 
 
 def backoff(failures: int, longest: timedelta = _BACKOFF_LONGEST) -> timedelta:
-    """How long to wait after the n-th failure in a row: 5, 10, 20 ... 300 seconds."""
+    """How long to wait after the n-th failure in a row: 5, 10, 20 ... seconds, and `longest` at most."""
     doubled: timedelta = _BACKOFF_FIRST * 2 ** min(max(failures - 1, 0), 16)
     return min(doubled, longest)
 

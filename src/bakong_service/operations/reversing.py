@@ -21,9 +21,9 @@ from bakong_service.storage import adjustments, credit_entries, periods, plans, 
 def reverse(connection: Connection, business: Business, payment: Payment, *, actor: str, now: datetime) -> None:
     """Take back the effect of a payment for a plan: the credit it became, the upgrade, or a period.
 
-    Of the paid periods it is the last; with none paid ahead the subscription ends now. Days that were served can't be
-    taken back: where the payment's own period is over, or the subscription is, or has another plan by now, nothing
-    is. The credit that was spent on what is taken is the user's again, and what a downgrade earned of it isn't any
+    Of the paid periods it is the last; with none paid ahead the subscription ends now. Days that were served stay
+    served: where the payment's own period is over, or the subscription is, or has another plan by now, it keeps what it
+    has. The credit that was spent on what is taken is the user's again, and what a downgrade earned of it isn't any
     more; what money became and was spent stays spent.
     """
     subscriptions.lock_user(connection, owner(payment))
@@ -102,6 +102,16 @@ def _take_upgrade(
     it: its number is beyond the quoted ones, or its price is the dearer plan's where it moved up for a refunded one.
     """
     quote = Quote(**(payment.quote or {}))
+    if subscription.plan.code != quote.to_plan:
+        later = [
+            Money.of(Decimal(reckoned["earned"]), reckoned["currency"]).minor
+            for kind, reckoned in adjustments.of_subscription(connection, subscription.id)
+            if kind == plan_changes.DOWNGRADE
+            and reckoned["subscription_version"] > quote.subscription_version
+            and reckoned["period_number"] <= quote.last_paid_period
+        ]
+        _take_earned(connection, business, subscription, payment, min(sum(later), payment.amount.minor), cause.now)
+        return
     plan = plans.of_version(connection, quote.from_plan, quote.from_version)
     dearer = plans.of_version(connection, quote.to_plan, quote.to_version)
     assert plan is not None
@@ -114,16 +124,6 @@ def _take_upgrade(
         and period.number <= quote.last_paid_period
         and period.price.minor < dearer.price.minor
     ]
-    if subscription.plan.code != quote.to_plan:
-        later = [
-            Money.of(Decimal(reckoned["earned"]), reckoned["currency"]).minor
-            for kind, reckoned in adjustments.of_subscription(connection, subscription.id)
-            if kind == plan_changes.DOWNGRADE
-            and reckoned["subscription_version"] > quote.subscription_version
-            and reckoned["period_number"] <= quote.last_paid_period
-        ]
-        _take_earned(connection, business, subscription, payment, min(sum(later), payment.amount.minor), cause.now)
-        return
     if subscription.status is Status.EXPIRED or subscription.period_number not in upgraded:
         return
     credit.reverse(connection, business, payment, now=cause.now)

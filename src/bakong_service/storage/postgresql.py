@@ -13,6 +13,7 @@ from weakref import WeakSet
 
 import asyncpg
 import stamina
+import structlog
 from attrs import frozen
 from sqlalchemy import URL, event
 from sqlalchemy.engine.interfaces import ExceptionContext
@@ -23,6 +24,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransactio
 from bakong_service.storage.executor import ATTEMPTS, DatabaseUnavailable, Listener, Operation, identifiers_met
 
 T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 _POOL = 10
 _PATIENT_SECONDS = 3600.0  # a migration of millions of rows; not for ever, for its link may break as well
@@ -202,8 +205,10 @@ class PostgresqlExecutor:
     async def _listen(self) -> None:
         """Keep one connection listening on every channel; what is missed while it is away, the listeners poll for."""
         while True:
-            with contextlib.suppress(Exception):  # the database is away: whoever needs it says so
+            try:
                 await self._listen_on_one()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the listeners poll meanwhile
+                log.warning("postgresql_listens_no_more", error=type(error).__name__)
             await asyncio.sleep(_LISTEN_AGAIN_SECONDS)
 
     async def _listen_on_one(self) -> None:

@@ -125,6 +125,7 @@ def test_a_cell_too_large_to_be_read_costs_no_other_row(encode: Encode, tmp_path
     assert "x" * 140_000 in (tmp_path / "codes" / "errors.csv").read_text(encoding="utf-8")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to one process")
 def test_ctrl_c_ends_after_the_row_at_hand_and_loses_none(tmp_path: Path) -> None:
     write(tmp_path, HEADER, *(f"sokha@aclb,Sokha,1,KHR,10m,bill {number}" for number in range(3_000)))
     command = [sys.executable, "-m", "bakong_khqr.cli", *ENCODE]

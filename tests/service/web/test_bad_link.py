@@ -102,7 +102,7 @@ async def sell_behind_a_bad_link(client: httpx.AsyncClient, service: Service, li
 
 
 def spoil(link: Any, rng: random.Random) -> None:
-    """Let up to three things break next."""
+    """Let up to two things break next."""
     link.armed.clear()
     link.arm(*[(rng.choice(MOMENTS), rng.choice(FAULTS)) for _ in range(rng.randrange(3))])
 
