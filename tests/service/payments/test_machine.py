@@ -572,8 +572,13 @@ class Shop(RuleBasedStateMachine):
         assert [each for each in broken if not any(words in each.promise for words in left_undone)] == []
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("runs", [RUNS, pytest.param(2000, marks=[pytest.mark.slow, pytest.mark.timeout(0)])])
+@pytest.mark.parametrize(
+    "runs",
+    [
+        pytest.param(RUNS, marks=pytest.mark.timeout(600)),
+        pytest.param(2000, marks=[pytest.mark.slow, pytest.mark.timeout(0)]),
+    ],
+)
 def test_no_order_of_events_makes_service_and_model_disagree(
     database_url: str, business: Any, till_of: Any, tmp_path: Path, runs: int
 ) -> None:
