@@ -14,16 +14,17 @@ from typing import Any, Literal, Self, TypeVar
 import httpx
 from attrs import evolve
 
+from bakong_khqr._kinds import aware_clock, checked_object
 from bakong_khqr.api import Account, Call, DeepLink, Outcome, SourceInfo, Token, Transaction, endpoints
 from bakong_khqr.api.arguments import checked_khqr
-from bakong_khqr.api.connection import PRODUCTION, options_from_env
+from bakong_khqr.api.connection import PRODUCTION, options_from_env, token_missing
 from bakong_khqr.api.lists import SAME_FOR_ALL, SINGLES_AT_A_TIME, checked_keys, in_lists, unanswered
-from bakong_khqr.async_sending import AsyncSender
-from bakong_khqr.budget import AsyncRequestBudget, RequestBudget
+from bakong_khqr.calling._async_sending import AsyncSender
+from bakong_khqr.calling.budget import AsyncRequestBudget, RequestBudget
+from bakong_khqr.calling.polling import GRACE, GROWING, SPARING, PaymentWatch, PollingSchedule
 from bakong_khqr.errors import BakongError, Blocked, InvalidRequest
 from bakong_khqr.khqr import KHQR
 from bakong_khqr.money import Currency
-from bakong_khqr.polling import GRACE, GROWING, SPARING, PaymentWatch, PollingSchedule
 from bakong_khqr.retry import RetryPolicy
 
 T = TypeVar("T")
@@ -36,7 +37,9 @@ def _utc_now() -> datetime:
 
 
 def _renewal(email: str) -> Callable[[], Call[Token]]:
-    """The call that renews, made when it is needed: one that lay about would hold the email where a repr shows it."""
+    """Return a function that makes the renewal call. A stored call would show the email in a repr, so it is made when
+    needed.
+    """
     endpoints.renew_token(email)  # refuses a bad one now
     return lambda: endpoints.renew_token(email)
 
@@ -44,14 +47,18 @@ def _renewal(email: str) -> Callable[[], Call[Token]]:
 class AsyncBakongClient:
     """A client of the Bakong Open API for asyncio. The tasks of one event loop may share one.
 
+    A process that is forked has connections and locks of its own, also when the client was made and used before.
+
     - `token`: the developer token. Without one (None) only calls that need none work, or with `email` one is issued.
-    - `email`: the registered address. With it a refused token is renewed, at most once a call, and the call sent again.
+    - `email`: the registered address. With it a refused token is renewed, at most once per call, and the call is sent
+      again.
     - `base_url`: another environment (`bakong_khqr.api.connection.SIT`), or a forwarder of yours.
     - `timeout_seconds`: for each step of a call (a connection, a read); a whole answer must end within twice that.
-    - `retry`: what is sent again after which pause; `RetryPolicy(attempts=1)` for nothing.
-    - `http_client`: yours to configure and to close; without it one is made here, with `proxy` (a URL) if given.
+    - `retry`: which failed calls are sent again, and after which pause; `RetryPolicy(attempts=1)` repeats none.
+    - `http_client`: yours to configure and to close; without it one is made here, with `proxy` (a URL) if given. Yours
+      stays in its process: a call in a forked one raises `InvalidRequest`.
     - `budget`: asked before each sending.
-    - `on_token`: told of each new `Token` once it is in use, to store it. It may make calls itself, and what it raises
+    - `on_token`: called with each new `Token` that is in use, to store it. It may make calls itself, and what it raises
       reaches the caller whose call renewed the token.
     - `clock` (aware now) and `sleep` (seconds): for tests.
 
@@ -74,7 +81,7 @@ class AsyncBakongClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._budget = budget
-        self._clock = clock
+        self._clock = aware_clock("clock", clock)
         self._sleep = sleep
         self._renewal = None if email is None else _renewal(email)
         self._sender = AsyncSender(
@@ -87,21 +94,25 @@ class AsyncBakongClient:
             proxy=proxy,
             budget=budget,
             on_token=on_token,
-            clock=clock,
+            clock=self._clock,
             sleep=sleep,
         )
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
-        """A client by `BAKONG_TOKEN`, `BAKONG_EMAIL` and `BAKONG_BASE_URL`, each of which may be missing or empty.
+        """Make a client from `BAKONG_TOKEN`, `BAKONG_EMAIL` and `BAKONG_BASE_URL`. An empty variable counts as unset.
 
-        `options` are the constructor's, and win over the environment.
+        `options` are the constructor's, and win over the environment. Raises `Unauthorized` if there is neither a token
+        nor an email to get one by; `token=None` makes a client for the calls that need none.
         """
-        return cls(**(options_from_env(os.environ) | options))
+        chosen = options_from_env(os.environ) | options
+        if chosen["token"] is None and chosen["email"] is None and "token" not in options:
+            raise token_missing("from_env")
+        return cls(**chosen)
 
     @property
     def token(self) -> Token | None:
-        """The token in use: the last renewed one, where it was renewed."""
+        """The token in use: the last one that was issued or renewed."""
         return self._sender.in_use.token
 
     async def aclose(self) -> None:
@@ -109,6 +120,7 @@ class AsyncBakongClient:
         await self._sender.close()
 
     async def __aenter__(self) -> Self:
+        self._sender.check_open()
         return self
 
     async def __aexit__(
@@ -119,15 +131,15 @@ class AsyncBakongClient:
     # ── The endpoints ────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def request_token(self, email: str, *, organization: str, project: str) -> None:
-        """Ask for a code by mail, to be given to `verify_code`. The portal's registration is the documented way now."""
+        """Ask Bakong to mail a code, which `verify_code` takes. Today the documented way to register is the portal."""
         await self.send(endpoints.request_token(email, organization=organization, project=project))
 
     async def verify_code(self, code: str) -> Token:
-        """Change the 20-character code from the mail into the first token, and use that from now on."""
+        """Exchange the 20-character code from the mail for the first token, and use that token from now on."""
         return await self._sender.issue(endpoints.verify_code(code))
 
     async def renew_token(self, email: str | None = None) -> Token:
-        """Get a new token for the registered `email` (the constructor's by default), and use it from now on.
+        """Get a new token for the registered `email` (by default the constructor's), and use it from now on.
 
         Whether Bakong then refuses the old one isn't known: store the new one. Raises `NotRegistered`.
         """
@@ -137,43 +149,54 @@ class AsyncBakongClient:
         return await self._sender.issue(renewal())
 
     async def generate_deeplink(self, khqr: KHQR | str, *, source_info: SourceInfo | None = None) -> DeepLink:
-        """A link that opens the payer's bank app with this code; `source_info` tells it the way back."""
+        """Return a link that opens the payer's bank app with this code. `source_info` tells the bank app how to lead
+        the payer back.
+        """
         return await self.send(endpoints.generate_deeplink(khqr, source_info=source_info))
 
     async def check_account(self, account_id: str) -> Account | None:
-        """What is known of a Bakong account (`name@bank`); None when there is no such account."""
+        """Return what Bakong says of an account (`name@bank`); `None` if there is no such account."""
         return await self.send(endpoints.check_account(account_id))
 
     async def account_exists(self, account_id: str) -> bool:
-        """Whether there is such a Bakong account, by an endpoint of the official SDK that is in no document."""
+        """Say whether there is such a Bakong account, by an endpoint that the official SDK uses and no document
+        describes.
+        """
         return await self.send(endpoints.account_exists(account_id))
 
     async def transaction_by_md5(self, md5: str) -> Transaction | None:
-        """The payment of the dynamic code whose payload has this MD5; None while it isn't found."""
+        """Return the payment of the dynamic code whose payload has this MD5; `None` while Bakong doesn't find it."""
         return await self.send(endpoints.transaction_by_md5(md5))
 
     async def transaction_by_hash(self, hash: str) -> Transaction | None:  # noqa: A002 - the API's name for it
-        """The payment with this hash (64 hexadecimal digits); None while it isn't found."""
+        """Return the payment with this hash (64 hexadecimal digits); `None` while Bakong doesn't find it."""
         return await self.send(endpoints.transaction_by_hash(hash))
 
     async def transaction_by_short_hash(
         self, short_hash: str, *, amount: Decimal | int | str, currency: Currency | str | int
     ) -> Transaction | None:
-        """The payment whose hash begins with these 8 digits, of this amount and currency; None while it isn't found."""
+        """Return the payment of this amount and currency whose hash begins with these 8 digits; `None` while it isn't
+        found.
+        """
         return await self.send(endpoints.transaction_by_short_hash(short_hash, amount=amount, currency=currency))
 
     async def transaction_by_instruction_ref(self, instruction_ref: str) -> Transaction | None:
-        """The payment with this reference of the sending side's instruction; None while it isn't found."""
+        """Return the payment with this reference of the sending side's instruction; `None` while Bakong doesn't find
+        it.
+        """
         return await self.send(endpoints.transaction_by_instruction_ref(instruction_ref))
 
     async def transaction_by_external_ref(self, external_ref: str) -> Transaction | None:
-        """The payment with this reference of the payer's bank, never your bill number; None while it isn't found."""
+        """Return the payment with this reference of the payer's bank, never your bill number; `None` while it isn't
+        found.
+        """
         return await self.send(endpoints.transaction_by_external_ref(external_ref))
 
     async def transactions_by_md5(
         self, md5s: Iterable[str], *, fallback: Literal["singles"] | None = None
     ) -> dict[str, Outcome]:
-        """What Bakong says of each MD5, asked 50 at a time: a `Transaction`, None for "not found yet", or an error.
+        """Return what Bakong says of each MD5: a `Transaction`, `None` for "not found yet", or an error. It asks for 50
+        at a time.
 
         An error before anything was answered is raised; later ones are the outcome of each key they left unanswered.
         Bakong keeps this list closed in production and answers `Blocked`. With `fallback="singles"` the keys are then
@@ -196,7 +219,9 @@ class AsyncBakongClient:
         return outcomes
 
     async def transactions_by_hash(self, hashes: Iterable[str]) -> dict[str, Outcome]:
-        """What Bakong says of each hash, asked 50 at a time, as `transactions_by_md5`. Open in production."""
+        """Return what Bakong says of each hash, 50 at a time, as `transactions_by_md5` does. This list is open in
+        production.
+        """
         return await self._by_lists(checked_keys("hashes", hashes), endpoints.transactions_by_hash)
 
     async def wait_for_payment(
@@ -209,7 +234,7 @@ class AsyncBakongClient:
     ) -> Transaction:
         """Wait until this code is paid, and return the payment, which has its account, currency, amount and time.
 
-        Asks by `schedule` (`GROWING`, or `SPARING` where the client has a budget) and a last time when the expiry and
+        Asks by `schedule` (`GROWING`, or `SPARING` if the client has a budget) and a last time when the expiry and
         `grace` are over; without an expiry the code is taken to live for 10 minutes from now. Set `hint` when the payer
         may be done (the bank app returned, a button was pressed): Bakong is then asked at once.
 
@@ -218,6 +243,8 @@ class AsyncBakongClient:
         code, and the last `BakongError` when waiting can't help, or when the last check had no answer: call again to
         repeat that check.
         """
+        if hint is not None:
+            checked_object("hint", hint, "async", "wait", "clear")
         watch = PaymentWatch(
             checked_khqr(khqr),
             started_at=self._clock(),

@@ -1,9 +1,9 @@
-"""Everything this package raises. A branch says what the caller can do about it, not where it came from.
+"""The errors of this package. A branch says what the caller can do about an error, not where it came from.
 
     BakongError                       .transient: the same call may go through later; .retry_at: not before then
     ├── InvalidKHQR (ValueError)      a payload or a field of one is wrong: correct it
     ├── Unauthorized                  the token is missing, expired, or of another environment: renew it
-    ├── Blocked                       refused at the door in HTML: country, firewall, or a closed path
+    ├── Blocked                       refused with a page in HTML: country, firewall, or a closed path
     ├── QuotaExceeded                 the day's calls are spent: wait for the next day in Phnom Penh
     ├── RateLimited                   too fast: wait until `retry_at`
     ├── ServerUnavailable             Bakong is down, slow or cut off: try again later
@@ -11,7 +11,7 @@
     ├── NotRegistered                 this email has no Bakong account for developers
     ├── TransactionFailed             the payer's transaction failed; the code may be paid again
     ├── StaticQRNotSupported          Bakong doesn't track a static code by its MD5
-    ├── UnexpectedAnswer              an answer that means nothing we know. It is never "unpaid"
+    ├── UnexpectedAnswer              an answer that we don't understand. It is never "unpaid"
     │   └── UnreadableTransaction     a success that can't be read: it may be money, look at `.body`
     ├── PaymentExpired                no payment came before the code's expiry and grace
     └── PaymentMismatch               a payment came, but not this one: see `.transaction` and `.differences`
@@ -104,20 +104,19 @@ class ErrorCode(IntEnum):
 
 
 class BakongError(Exception):
-    """The root of everything this package raises.
-
-    `transient` says whether the same call may go through later; `retry_at` (aware, UTC) says when, where that is known.
-    """
+    """The root of everything this package raises."""
 
     transient: bool = False
+    """Whether the same call may succeed later."""
 
     def __init__(self, message: str, *, retry_at: datetime | None = None) -> None:
         super().__init__(message)
         self.retry_at = retry_at
+        """When to call again at the earliest, an aware `datetime` in UTC; `None` if that isn't known."""
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Exception's own calls the class with the message alone, and ours ask for more: without this no error could
-        # come back from a worker process.
+        # `Exception.__reduce__` calls the class with the message alone, and our classes need more arguments. Without
+        # this method, no error could be sent back from a worker process.
         return _rebuilt, (type(self), self.args, self.__dict__)
 
 
@@ -128,11 +127,7 @@ def _rebuilt(kind: type[BakongError], args: tuple[object, ...], state: dict[str,
 
 
 class InvalidKHQR(BakongError, ValueError):  # noqa: N818 - the name is part of the public interface
-    """A payload, or a field of one, breaks a rule.
-
-    `field` is the public name of the field (`"merchant_name"`), `offset` the place in the payload in characters, where
-    there is one; `length` is the value's length and `limit` the most it may be, where lengths are judged.
-    """
+    """A payload, or a field of one, breaks a rule."""
 
     def __init__(
         self,
@@ -146,10 +141,15 @@ class InvalidKHQR(BakongError, ValueError):  # noqa: N818 - the name is part of 
     ) -> None:
         super().__init__(message)
         self.code = code
+        """What is wrong: an `ErrorCode`."""
         self.field = field
+        """The public name of the field: `"merchant_name"`."""
         self.offset = offset
+        """The place in the payload, in characters; while a code is made, that of a refused character in the field."""
         self.length = length
+        """How many characters the value has, if its length matters."""
         self.limit = limit
+        """How many characters the value may have, if its length matters."""
 
 
 class Unauthorized(BakongError):  # noqa: N818
@@ -157,7 +157,9 @@ class Unauthorized(BakongError):  # noqa: N818
 
 
 class Blocked(BakongError):  # noqa: N818
-    """HTTP 403 without an error code of Bakong's: the country, a firewall, or a closed path. No word on the payment."""
+    """HTTP 403 without an error code of Bakong's: the country, a firewall, or a closed path. It says nothing about
+    the payment.
+    """
 
 
 class QuotaExceeded(BakongError):  # noqa: N818
@@ -167,7 +169,7 @@ class QuotaExceeded(BakongError):  # noqa: N818
 
 
 class RateLimited(BakongError):  # noqa: N818
-    """HTTP 429: too many calls at once. `retry_at` follows the answer's `Retry-After` where it sent one."""
+    """HTTP 429: too many calls at once. `retry_at` follows the answer's `Retry-After`, if it has one."""
 
     transient = True
 
@@ -195,18 +197,16 @@ class StaticQRNotSupported(BakongError):  # noqa: N818
 
 
 class UnexpectedAnswer(BakongError):  # noqa: N818
-    """An answer that fits nothing we know: not JSON, an unknown code, a missing member. Never to be read as unpaid."""
+    """An answer that we don't understand: not JSON, an unknown code, a missing member. It never means "unpaid"."""
 
 
 class UnreadableTransaction(UnexpectedAnswer):
-    """Bakong said success, but the transaction can't be read. It may be money: keep `.body` and ask again.
-
-    `body` is the answer as bytes. It holds account IDs, so it is in no message and no repr.
-    """
+    """Bakong said success, but the transaction can't be read. It may be money: keep `.body` and ask again."""
 
     def __init__(self, message: str, *, body: bytes) -> None:
         super().__init__(message)
         self.body = body
+        """The answer as bytes. It holds account IDs, so no message and no repr shows it."""
 
 
 class PaymentExpired(BakongError):  # noqa: N818
@@ -214,20 +214,19 @@ class PaymentExpired(BakongError):  # noqa: N818
 
 
 class PaymentMismatch(BakongError):  # noqa: N818
-    """Money came under this code's key, but not the payment that was asked for.
-
-    `transaction` is what came; `differences` lists each field with what was expected and what was seen.
-    """
+    """Money came under this code's key, but not the payment that was asked for."""
 
     def __init__(self, message: str, *, transaction: Transaction, differences: Sequence[object]) -> None:
         super().__init__(message)
         self.transaction = transaction
+        """What came."""
         self.differences = tuple(differences)
+        """Each field that differs, with what was expected and what was seen."""
 
 
 class _Shown(Repr):
     def repr_int(self, x: int, level: int) -> str:
-        # Python writes no int of more than 4,300 digits, and where it was told to, it takes its time.
+        # Python refuses to write an int of more than 4,300 digits, and if that limit is lifted, writing it takes long.
         return super().repr_int(x, level) if x.bit_length() < _MOST_BITS else f"an int of {x.bit_length()} bits"
 
 

@@ -1,22 +1,21 @@
-"""`KHQR`: one payment code, made from fields or read from a payload; `encoding.py` and `decoding.py` have its rules."""
+"""`KHQR`: one payment code, made from fields or read from a payload; the rules are in `payload/`."""
 
 import os
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
-from functools import cached_property
 from hashlib import md5
-from typing import TYPE_CHECKING, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
-from attrs import frozen
+from attrs import fields, frozen
 
-from bakong_khqr import decoding
-from bakong_khqr.account import Kind
 from bakong_khqr.emv.tlv import DataObject, parse
-from bakong_khqr.encoding import encode
 from bakong_khqr.errors import ErrorCode, shown
-from bakong_khqr.fields import DYNAMIC, Fields
 from bakong_khqr.money import Currency, format_amount
-from bakong_khqr.timestamp import check_aware
+from bakong_khqr.payload import _decoding as decoding
+from bakong_khqr.payload._account import Kind
+from bakong_khqr.payload._encoding import encode
+from bakong_khqr.payload._fields import DYNAMIC, IndividualFields, MerchantFields
+from bakong_khqr.payload._timestamp import check_aware
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,14 +32,14 @@ _NOT_FOR_DECODE = frozenset({ErrorCode.EXPIRATION_TIMESTAMP_REQUIRED, ErrorCode.
 class KHQR:
     """A payment code: make one with `KHQR.individual` or `KHQR.merchant`, read one with `KHQR.decode`.
 
-    Frozen. Two are equal when their payloads are the same text, which is also what Bakong tells them apart by. Optional
+    It is frozen. Two codes are equal if their payloads are the same text: Bakong too knows a code by its text. Optional
     fields that are absent are `None`. `created_at` and `expires_at` are aware, in UTC, and `None` on a static code.
     """
 
     payload: str
     """The text in the QR symbol."""
     kind: Kind
-    """Whom it pays: `"individual"` (data object 29) or `"merchant"` (30)."""
+    """Who is paid: an `"individual"` (data object 29) or a `"merchant"` (30)."""
     point_of_initiation_method: str
     """`"11"` for a static code, `"12"` for a dynamic one."""
     bakong_account_id: str
@@ -54,146 +53,72 @@ class KHQR:
     merchant_category_code: str
     """ISO 18245: `"5999"`."""
     currency: Currency
+    """The currency of the amount: `Currency.USD`."""
     amount: Decimal | None
     """In units of the currency: `Decimal("2.50")` dollars. `None`: the payer enters it."""
     merchant_name: str
+    """The name that the payer sees: `"Sokha Coffee"`."""
     merchant_city: str
+    """The city: `"Phnom Penh"`."""
     bill_number: str | None
+    """The number of the bill or the order: `"INV-0042"`."""
     mobile_number: str | None
+    """A phone number for the payment: `"85512345678"`."""
     store_label: str | None
+    """The store: `"BKK1"`."""
     terminal_label: str | None
+    """The counter or the device: `"Counter 2"`."""
     purpose_of_transaction: str | None
+    """What the payment is for: `"Coffee"`."""
     language_preference: str | None
     """The language of the two fields below, ISO 639: `"km"`."""
     merchant_name_alternate_language: str | None
+    """The name in that language."""
     merchant_city_alternate_language: str | None
+    """The city in that language."""
     upi_account_information: str | None
     """The UnionPay merchant account (data object 15), riel only."""
     created_at: datetime | None
+    """When the code was made, aware, in UTC. `None` on a static code."""
     expires_at: datetime | None
+    """Until when the code may be paid, aware, in UTC. `None` if the code has no expiry."""
 
     def __init__(self, *_: object, **__: object) -> None:
         raise TypeError("make a KHQR with KHQR.individual or KHQR.merchant, read one with KHQR.decode")
 
     @classmethod
-    def individual(
-        cls,
-        *,
-        bakong_account_id: str,
-        merchant_name: str,
-        merchant_city: str = "Phnom Penh",
-        currency: Currency | str | int = Currency.KHR,
-        amount: Decimal | int | str | None = None,
-        account_information: str | None = None,
-        acquiring_bank: str | None = None,
-        bill_number: str | None = None,
-        mobile_number: str | None = None,
-        store_label: str | None = None,
-        terminal_label: str | None = None,
-        purpose_of_transaction: str | None = None,
-        language_preference: str | None = None,
-        merchant_name_alternate_language: str | None = None,
-        merchant_city_alternate_language: str | None = None,
-        upi_account_information: str | None = None,
-        merchant_category_code: str = "5999",
-        created_at: datetime | int | None = None,
-        expires_at: datetime | int | None = None,
-        expires_in: timedelta | None = None,
-    ) -> Self:
-        """Return a code that pays a person's account.
+    def individual(cls, **fields: Unpack[IndividualFields]) -> Self:
+        """Return a code that pays a person's account. `IndividualFields` lists the fields; all are given by name.
 
-        Lengths are in characters: account ID (`name@bank`), account information and bank 32; names, labels and
-        purpose 25; cities 15; UnionPay account 99; language 2. Account fields together, and the labels together, must
-        fit in 99 with 4 each for their headers.
+        Required are `bakong_account_id` and `merchant_name`. Lengths are in characters: the account ID (`name@bank`),
+        the account information and the bank have at most 32; names, labels and the purpose 25; cities 15; the UnionPay
+        account 99; the language has 2. The account's fields together, and the labels together, must fit in 99
+        characters, with 4 more for each field.
 
         With an `amount` the code is dynamic and needs `expires_at` (an aware `datetime` or milliseconds) or
-        `expires_in`; `created_at` is now unless given. Without one, or with 0, it is static, and times are dropped.
+        `expires_in`; `created_at` is the present by default. Without an amount, or with 0, the code is static and has
+        no times: given ones are dropped.
 
-        Raises `InvalidKHQR` with field and code for the first field that breaks a rule, `TypeError` for a wrong type
-        (a float amount is one), `ValueError` for a `datetime` without a time zone.
+        Raises `InvalidKHQR` with field and code for the first field that breaks a rule, `TypeError` for a field that is
+        unknown, missing or of a wrong type (a float amount is one), `ValueError` for a `datetime` without a time zone.
         """
-        given = {
-            "bakong_account_id": bakong_account_id,
-            "merchant_name": merchant_name,
-            "merchant_city": merchant_city,
-            "currency": currency,
-            "amount": amount,
-            "account_information": account_information,
-            "acquiring_bank": acquiring_bank,
-            "bill_number": bill_number,
-            "mobile_number": mobile_number,
-            "store_label": store_label,
-            "terminal_label": terminal_label,
-            "purpose_of_transaction": purpose_of_transaction,
-            "language_preference": language_preference,
-            "merchant_name_alternate_language": merchant_name_alternate_language,
-            "merchant_city_alternate_language": merchant_city_alternate_language,
-            "upi_account_information": upi_account_information,
-            "merchant_category_code": merchant_category_code,
-            "created_at": created_at,
-            "expires_at": expires_at,
-        }
-        return cls._of(encode("individual", given, expires_in))
+        return cls._of(encode("individual", fields))
 
     @classmethod
-    def merchant(
-        cls,
-        *,
-        bakong_account_id: str,
-        merchant_id: str,
-        acquiring_bank: str,
-        merchant_name: str,
-        merchant_city: str = "Phnom Penh",
-        currency: Currency | str | int = Currency.KHR,
-        amount: Decimal | int | str | None = None,
-        bill_number: str | None = None,
-        mobile_number: str | None = None,
-        store_label: str | None = None,
-        terminal_label: str | None = None,
-        purpose_of_transaction: str | None = None,
-        language_preference: str | None = None,
-        merchant_name_alternate_language: str | None = None,
-        merchant_city_alternate_language: str | None = None,
-        upi_account_information: str | None = None,
-        merchant_category_code: str = "5999",
-        created_at: datetime | int | None = None,
-        expires_at: datetime | int | None = None,
-        expires_in: timedelta | None = None,
-    ) -> Self:
-        """Return a code that pays a merchant's account: `merchant_id` and `acquiring_bank` have at most 32 characters
-        each.
+    def merchant(cls, **fields: Unpack[MerchantFields]) -> Self:
+        """Return a code that pays a merchant's account. `MerchantFields` lists the fields; all are given by name.
 
-        Everything else is as for `KHQR.individual`.
+        Required are `bakong_account_id`, `merchant_name`, `merchant_id` and `acquiring_bank`; the last two have at most
+        32 characters each. Everything else is as for `KHQR.individual`.
         """
-        given = {
-            "bakong_account_id": bakong_account_id,
-            "merchant_id": merchant_id,
-            "acquiring_bank": acquiring_bank,
-            "merchant_name": merchant_name,
-            "merchant_city": merchant_city,
-            "currency": currency,
-            "amount": amount,
-            "bill_number": bill_number,
-            "mobile_number": mobile_number,
-            "store_label": store_label,
-            "terminal_label": terminal_label,
-            "purpose_of_transaction": purpose_of_transaction,
-            "language_preference": language_preference,
-            "merchant_name_alternate_language": merchant_name_alternate_language,
-            "merchant_city_alternate_language": merchant_city_alternate_language,
-            "upi_account_information": upi_account_information,
-            "merchant_category_code": merchant_category_code,
-            "created_at": created_at,
-            "expires_at": expires_at,
-        }
-        return cls._of(encode("merchant", given, expires_in))
+        return cls._of(encode("merchant", fields))
 
     @classmethod
     def decode(cls, payload: str) -> Self:
         """Return the code that `payload` is the text of; `.payload` is that very text, so `.md5` is the one Bakong
         knows.
 
-        Raises `InvalidKHQR` for whatever `verify` finds wrong first, but not for a missing or a past expiry;
+        Raises `InvalidKHQR` for the first problem that `verify` finds, but not for a missing or a past expiry;
         `TypeError` for anything but text. Data objects that KHQR doesn't name are kept, see `.data_objects`.
         """
         reading = decoding.judge(payload)
@@ -203,9 +128,9 @@ class KHQR:
         return cls._of(decoding.fields(reading))
 
     @classmethod
-    def _of(cls, fields: Fields) -> Self:
+    def _of(cls, checked: dict[str, Any]) -> Self:
         self = object.__new__(cls)
-        object.__setattr__(self, "__dict__", fields)
+        object.__setattr__(self, "__dict__", checked)
         return self
 
     def __eq__(self, other: object) -> bool:
@@ -225,10 +150,17 @@ class KHQR:
         """The key that Bakong tracks the payment by: the MD5 of the payload, 32 lower-case hexadecimal digits."""
         return md5(self.payload.encode(), usedforsecurity=False).hexdigest()
 
-    @cached_property
+    @property
     def data_objects(self) -> tuple[DataObject, ...]:
-        """Every data object of the payload, nested, unknown ones included."""
+        """Every data object of the payload, nested, unknown ones included. They are read from it each time."""
         return parse(self.payload)
+
+    def to_dict(self) -> dict[str, str | None]:
+        """Return the MD5 and every field as JSON can hold it: amounts as text, times in ISO 8601, absent ones `None`.
+
+        `{"md5": "d41d...", "payload": "0002...", "amount": "2.50", "currency": "USD", "bill_number": None, ...}`
+        """
+        return {"md5": self.md5} | {one.name: _json_value(getattr(self, one.name)) for one in fields(KHQR)}
 
     @property
     def is_static(self) -> bool:
@@ -251,7 +183,7 @@ class KHQR:
         return self.payload[-4:]
 
     def is_expired(self, now: datetime) -> bool:
-        """Say whether `now`, an aware `datetime`, is past the expiry. A code without one never expires."""
+        """Say whether `now`, an aware `datetime`, is after the expiry. A code without an expiry never expires."""
         check_aware("now", now)
         return self.expires_at is not None and now > self.expires_at
 
@@ -383,9 +315,17 @@ class KHQR:
         return card
 
 
+def _json_value(value: str | Decimal | datetime | None) -> str | None:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return None if value is None else str(value)
+
+
 def _save(path: FilePath | None, content: bytes) -> None:
     if path is not None:
-        from bakong_khqr.whole_file import write_file
+        from bakong_khqr._whole_file import write_file
 
         write_file(path, content)
 

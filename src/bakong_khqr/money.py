@@ -1,13 +1,13 @@
-"""Money on a KHQR: the two currencies and their amounts. A riel amount is whole, a dollar amount has at most two
-decimals.
+"""Money on a KHQR: the currencies and their amounts. `_FACTS` has one row for each currency.
 
-Amounts are `Decimal` and are taken and written by value, digit by digit: no float, and no rounding under anybody's
-decimal context.
+Amounts are `Decimal`. They are read and written digit by digit, so there is no float, and the caller's decimal context
+rounds nothing.
 """
 
 import re
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from bakong_khqr.errors import ErrorCode, InvalidKHQR, shown, shown_length
 
@@ -25,39 +25,67 @@ class Currency(StrEnum):
     """A currency of KHQR, by its ISO 4217 letters: `Currency.USD == "USD"`, `Currency(840) is Currency.USD`."""
 
     KHR = "KHR"
+    """The riel. Its amounts are whole."""
     USD = "USD"
+    """The US dollar. Its amounts have at most two decimals."""
 
     @property
     def numeric_code(self) -> str:
         """The ISO 4217 numeric code, as data object 53 holds it: `"116"` or `"840"`."""
-        return _NUMERIC_CODES[self]
+        return _FACTS[self].numeric_code
 
     @property
     def decimals(self) -> int:
         """The number of decimals of an amount: 0 for riel, 2 for dollars."""
-        return _DECIMALS[self]
+        return _FACTS[self].decimals
 
     @property
     def symbol(self) -> str:
-        """The sign people write: `"៛"` or `"$"`."""
-        return _SYMBOLS[self]
+        """The sign that people write: `"៛"` or `"$"`."""
+        return _FACTS[self].symbol
+
+    @property
+    def full_name(self) -> str:
+        """The name of the currency: `"riel"` or `"US dollar"`."""
+        return _FACTS[self].full_name
+
+    @property
+    def plural(self) -> str:
+        """The word for several units: `"riel"` or `"dollars"`."""
+        return _FACTS[self].plural
 
     @classmethod
     def _missing_(cls, value: object) -> "Currency | None":
         return _CURRENCIES.get(value) if isinstance(value, int) else None
 
 
-_NUMERIC_CODES = {Currency.KHR: "116", Currency.USD: "840"}
-_DECIMALS = {Currency.KHR: 0, Currency.USD: 2}
-_SYMBOLS = {Currency.KHR: "៛", Currency.USD: "$"}
-_CURRENCIES: dict[object, Currency] = {"KHR": Currency.KHR, "USD": Currency.USD, 116: Currency.KHR, 840: Currency.USD}
-BY_NUMERIC_CODE = {"116": Currency.KHR, "840": Currency.USD}
+class _Facts(NamedTuple):
+    numeric_code: str
+    decimals: int
+    symbol: str
+    full_name: str
+    plural: str
+
+
+_FACTS = {
+    Currency.KHR: _Facts("116", 0, "៛", "riel", "riel"),
+    Currency.USD: _Facts("840", 2, "$", "US dollar", "dollars"),
+}
+BY_NUMERIC_CODE = {currency.numeric_code: currency for currency in Currency}
+_CURRENCIES: dict[object, Currency] = {
+    **{currency.value: currency for currency in Currency},
+    **{int(currency.numeric_code): currency for currency in Currency},
+}
+DECIMALS_RULE = {
+    currency: f"{currency.plural} {f'have at most {currency.decimals} decimals' if currency.decimals else 'are whole'}"
+    for currency in Currency
+}
 
 
 def read_currency(value: Currency | str | int) -> Currency:
     """Return the currency for a `Currency`, `"KHR"`, `"USD"`, 116 or 840.
 
-    Raises `InvalidKHQR`: code 9 for `""`, 28 for any other. `TypeError` for another type.
+    Raises `InvalidKHQR` with code 9 for `""` and 28 for any other value, and `TypeError` for another type.
     """
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise TypeError(f"currency must be a Currency, a str or an int, not {type(value).__name__}")
@@ -65,10 +93,12 @@ def read_currency(value: Currency | str | int) -> Currency:
     if (isinstance(value, int) or len(value) == 3) and (currency := _CURRENCIES.get(value)) is not None:
         return currency
     if value == "":
-        raise InvalidKHQR(ErrorCode.CURRENCY_TYPE_REQUIRED, "currency is required: KHR or USD", field="currency")
+        raise InvalidKHQR(
+            ErrorCode.CURRENCY_TYPE_REQUIRED, f"currency is required: {' or '.join(Currency)}", field="currency"
+        )
     raise InvalidKHQR(
         ErrorCode.UNSUPPORTED_CURRENCY,
-        f"currency {shown(value)} is not supported: KHR (116) or USD (840)",
+        f"currency {shown(value)} is not supported: {' or '.join(f'{one} ({one.numeric_code})' for one in Currency)}",
         field="currency",
     )
 
@@ -83,9 +113,9 @@ def write_amount(amount: Decimal | int | str | None, currency: Currency) -> str 
         return None
     whole, fraction = _digits(amount)
     whole, fraction = whole.lstrip("0") or "0", fraction.rstrip("0")
-    if len(fraction) > _DECIMALS[currency]:
-        raise amount_fault(amount, _DECIMALS_RULE[currency])
-    written = f"{whole}.{fraction:0<2}" if fraction else whole
+    if len(fraction) > currency.decimals:
+        raise amount_fault(amount, DECIMALS_RULE[currency])
+    written = f"{whole}.{fraction:0<{currency.decimals}}" if fraction else whole
     if written == "0":
         return None
     if len(written) > MOST_CHARACTERS:
@@ -94,9 +124,9 @@ def write_amount(amount: Decimal | int | str | None, currency: Currency) -> str 
 
 
 def read_amount(text: str, currency: Currency | None) -> Decimal | None:
-    """Return the amount that data object 54 holds, or `None` where it isn't one.
+    """Return the amount that data object 54 holds, or `None` if it isn't one.
 
-    More zeros than `currency` has decimals are no fault: `50000.0` riel is 50000. Without a currency only the form
+    More zeros than `currency` has decimals aren't a fault: `50000.0` riel is 50000. Without a currency only the form
     counts.
     """
     found = _PLAIN.fullmatch(text)
@@ -127,9 +157,6 @@ def amount_fault(
     )
 
 
-_DECIMALS_RULE = {Currency.KHR: "riel are whole", Currency.USD: "a dollar amount has at most two decimals"}
-
-
 def _digits(amount: Decimal | int | str) -> tuple[str, str]:
     """Return the digits before and after the point."""
     if isinstance(amount, str):
@@ -147,7 +174,7 @@ def _digits(amount: Decimal | int | str) -> tuple[str, str]:
         raise TypeError(f'amount must be a Decimal, int or str such as "2.50", not {type(amount).__name__}')
     found = _PLAIN.fullmatch(text)
     if found is None:
-        raise amount_fault(amount, "digits, and where there are cents a point and digits: 10000 or 2.50")
+        raise amount_fault(amount, "digits, and for cents a point and two digits: 10000 or 2.50")
     return found[1], found[2] or ""
 
 

@@ -1,8 +1,8 @@
-"""The sans-IO core of the Bakong Open API: what to send, how to read the answer, and no network.
+"""The Bakong Open API without a network: what to send, and how to read the answer.
 
-`endpoints` (arguments -> `Call`), `envelope` and `readers` (response -> value or error), `answers` (the values),
-`token`, `confirmation` (is this the payment that was asked for?). The clients in `bakong_khqr.client` and
-`bakong_khqr.async_client` do the talking.
+`endpoints` makes a `Call` from arguments, `envelope` and `readers` make a value or an error from a response, `answers`
+has the values, `token` the token, and `confirmation` compares a payment with its code. The clients in
+`bakong_khqr.client` and `bakong_khqr.async_client` use the network.
 """
 
 from bakong_khqr.api.answers import Account, DeepLink, Transaction

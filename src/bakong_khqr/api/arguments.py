@@ -1,7 +1,7 @@
-"""Arguments of the endpoints, checked before anything is sent.
+"""Checks the arguments of the endpoints before anything is sent.
 
-A wrong Python type is a `TypeError`; a text that breaks a rule an `InvalidRequest` naming argument, value and rule. The
-values of emails, codes and tokens are secrets, so they are described and never shown.
+A wrong Python type raises `TypeError`. A text that breaks a rule raises `InvalidRequest` with the argument, the value
+and the rule. Emails, codes and tokens are secrets, so no message shows them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+\Z")
 
 
 def checked_text(name: str, value: str, shortest: int, longest: int, *, secret: bool = False) -> str:
-    """A text of a length within the bounds, in characters, and not only of white space."""
+    """Return a text if its number of characters is within the bounds and it isn't only white space."""
     if not isinstance(value, str):
         raise TypeError(f"{name}: must be text, not {type(value).__name__}")
     if not shortest <= len(value) <= longest or not value.strip():
@@ -31,15 +31,15 @@ def checked_text(name: str, value: str, shortest: int, longest: int, *, secret: 
 
 
 def checked_email(email: str) -> str:
-    """A registered email address, of at most 30 characters. It renews tokens, so it isn't shown."""
+    """Return a registered email address of at most 30 characters. No message shows it, because it renews tokens."""
     checked_text("email", email, 1, 30, secret=True)
     if email.count("@") != 1:
-        raise InvalidRequest("email: must be an email address with one @; this one, which isn't shown, has not")
+        raise InvalidRequest("email: must contain exactly one @ (the value is hidden)")
     return email
 
 
 def checked_account(account_id: str) -> str:
-    """A Bakong account ID: `name@bank`, at most 32 characters, as the official SDK checks it."""
+    """Return a Bakong account ID: `name@bank`, at most 32 characters, as in the official SDK."""
     checked_text("account_id", account_id, 1, 32)
     if not _ACCOUNT_ID.match(account_id):
         raise InvalidRequest(f"account_id: must be name@bank with one @ and no spaces, not {account_id!r}")
@@ -47,7 +47,7 @@ def checked_account(account_id: str) -> str:
 
 
 def checked_md5(name: str, md5: str) -> str:
-    """The MD5 of a payload in 32 hexadecimal digits, in lower case, as Bakong indexes payments."""
+    """Return the MD5 of a payload in 32 lower-case hexadecimal digits, by which Bakong knows payments."""
     if not isinstance(md5, str):
         raise TypeError(f"{name}: must be text, not {type(md5).__name__}")
     if not _MD5.match(md5):
@@ -56,7 +56,7 @@ def checked_md5(name: str, md5: str) -> str:
 
 
 def checked_khqr(khqr: KHQR | str) -> KHQR:
-    """A `KHQR`, or the one that a payload encodes; `InvalidKHQR` says what is wrong with that text."""
+    """Return a `KHQR`, or the KHQR of a payload. Raises `InvalidKHQR` for a wrong payload."""
     if isinstance(khqr, KHQR):
         return khqr
     if not isinstance(khqr, str):
@@ -66,14 +66,14 @@ def checked_khqr(khqr: KHQR | str) -> KHQR:
 
 @frozen(kw_only=True)
 class SourceInfo:
-    """The app or shop that asks for a deep link, so that the bank app can lead the payer back. All are required."""
+    """The app or shop that asks for a deep link, so that the bank app can lead the payer back."""
 
     app_name: str = field()
-    """As the bank app shows it, 1 to 255 characters."""
+    """The name that the bank app shows, 1 to 255 characters."""
     app_icon_url: str = field()
     """An `https` or `http` address of a picture."""
     app_deep_link_callback: str = field()
-    """What is opened after the payment: a web address, or an app's own scheme such as `shop://paid`."""
+    """The address that is opened after the payment: a web address, or an app's scheme such as `shop://paid`."""
 
     @app_name.validator
     def _check_name(self, _: object, value: str) -> None:

@@ -1,4 +1,4 @@
-"""Whether a transaction is the payment that a KHQR asked for: this account, this currency, this amount, in its time."""
+"""Compares a transaction with the payment that a KHQR asked for: account, currency, amount and time."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ from datetime import UTC, datetime, timedelta
 
 from attrs import frozen
 
+from bakong_khqr._kinds import checked_duration
 from bakong_khqr.api.answers import Transaction, state_of
 from bakong_khqr.khqr import KHQR
+from bakong_khqr.payload._alphabet import Alphabet, first_refused
 
-# How states begin in which the money isn't with the receiver, such as the documented `FAILED_AT_ACH` and
-# `REFUNDED_BY_RECEIVER`. The list of states is open: of those that begin otherwise an unknown one proves nothing.
+# The beginnings of states in which the receiver doesn't have the money, such as the documented `FAILED_AT_ACH` and
+# `REFUNDED_BY_RECEIVER`. Bakong may use other states, and any state that begins otherwise proves nothing.
 _NOT_RECEIVED = ("FAIL", "REFUND", "REJECT", "CANCEL", "REVERS", "UNPAID")
 
 
 @frozen(kw_only=True)
 class Difference:
-    """One thing that isn't as the code asked for."""
+    """One thing that differs from what the code asked for."""
 
     field: str
-    """The transaction's attribute: `to_account_id`, `currency`, `amount`, `created_at` or `tracking_status`."""
+    """The transaction's attribute: `to_account_id`, `currency`, `amount`, `created_at`, `acknowledged_at` or
+    `tracking_status`."""
     expected: object
-    """What the code asks for; for `created_at` the bound that was crossed, for `tracking_status` None."""
+    """What the code asks for. For a time it is the bound that was crossed, for `tracking_status` it is None."""
     actual: object
     """What Bakong answered."""
 
@@ -33,10 +36,12 @@ class Difference:
 
 @frozen(kw_only=True)
 class Confirmation:
-    """The verdict. Truthy when the transaction is the payment that was asked for."""
+    """The result of comparing. It is truthy if the code asked for this payment."""
 
     transaction: Transaction
+    """The transaction that was compared."""
     differences: tuple[Difference, ...]
+    """Every difference; empty if the code asked for this payment."""
 
     def __bool__(self) -> bool:
         return not self.differences
@@ -46,23 +51,26 @@ class Confirmation:
 
 
 def confirm(khqr: KHQR, transaction: Transaction, *, grace: timedelta = timedelta(minutes=2)) -> Confirmation:
-    """Compare what was paid with what `khqr` asked for, and list every difference.
+    """Compare a payment with what `khqr` asked for, and list every difference.
 
-    Accounts must be equal to the letter. Amounts are equal by value (`2.5` is `2.50`); a code without an amount takes
-    any. The payer's time must lie between the code's creation and expiration, each widened by `grace` for clocks that
-    differ and a payer who was under way; a time that either side doesn't state isn't compared.
+    Accounts must be equal in every letter. Amounts are compared by value (`2.5` is `2.50`), and a code without one
+    takes any amount. The payer's time must be between the creation and the expiry of the code, both widened by `grace`,
+    because clocks differ and a payer may be paying. A time that is missing isn't compared. If the payer's time is
+    missing, Bakong must not have recorded the payment before the creation of the code.
 
-    Raises `TypeError` for anything but a `KHQR` and a `Transaction`.
+    Raises `TypeError` for anything but a `KHQR`, a `Transaction` and a `timedelta`, and `InvalidRequest` for a negative
+    `grace`.
     """
     if not isinstance(khqr, KHQR):
         raise TypeError(f"khqr: must be a KHQR, not {type(khqr).__name__}; KHQR.decode reads a payload")
     if not isinstance(transaction, Transaction):
         raise TypeError(f"transaction: must be a Transaction, not {type(transaction).__name__}")
+    checked_duration("grace", grace)
     return Confirmation(transaction=transaction, differences=tuple(_differences(khqr, transaction, grace)))
 
 
 def says_not_received(tracking_status: str | None) -> bool:
-    """Whether a tracking status says that the money failed to come or went back, in whatever case it is written."""
+    """Return whether a tracking status means that the money didn't arrive or went back."""
     return state_of(tracking_status).startswith(_NOT_RECEIVED)
 
 
@@ -74,11 +82,17 @@ def _differences(khqr: KHQR, transaction: Transaction, grace: timedelta) -> Iter
     if khqr.amount is not None and transaction.amount != khqr.amount:
         yield Difference(field="amount", expected=khqr.amount, actual=transaction.amount)
     if (sent := transaction.created_at) is not None:
-        # Bakong's times are cut to whole seconds, so the code's creation is too.
+        # Bakong cuts times to whole seconds, so the creation of the code is cut too.
         if khqr.created_at is not None and sent < khqr.created_at.replace(microsecond=0) - grace:
             yield Difference(field="created_at", expected=khqr.created_at, actual=sent)
         if khqr.expires_at is not None and sent > khqr.expires_at + grace:
             yield Difference(field="created_at", expected=khqr.expires_at, actual=sent)
+    elif (
+        (recorded := transaction.acknowledged_at) is not None
+        and khqr.created_at is not None
+        and recorded < khqr.created_at.replace(microsecond=0) - grace
+    ):  # Bakong records a payment after the payer sent it, so this one was sent too early
+        yield Difference(field="acknowledged_at", expected=khqr.created_at, actual=recorded)
     if says_not_received(transaction.tracking_status):
         yield Difference(field="tracking_status", expected=None, actual=transaction.tracking_status)
 
@@ -86,4 +100,8 @@ def _differences(khqr: KHQR, transaction: Transaction, grace: timedelta) -> Iter
 def _shown(value: object) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="seconds")
-    return "nothing" if value is None else str(value)
+    if value is None:
+        return "nothing"
+    text = str(value)
+    # A space, an invisible character and a letter that looks like an ASCII letter are made visible: "sokh\u0430@aclb".
+    return text if first_refused(Alphabet.VISIBLE_ASCII, text) is None else ascii(text)

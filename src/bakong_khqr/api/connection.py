@@ -1,9 +1,10 @@
-"""What both clients do alike on the way to the host: settings, headers, an answer's cap, and the errors of the way."""
+"""What both clients share: the checks of settings, the headers, the longest answer, and the errors of a connection."""
 
 from __future__ import annotations
 
 import platform
 import re
+import zlib
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -13,58 +14,80 @@ from bakong_khqr.errors import InvalidRequest, ServerUnavailable, Unauthorized, 
 
 PRODUCTION = "https://api-bakong.nbc.gov.kh"
 SIT = "https://sit-api-bakong.nbc.gov.kh"
-"""Bakong's test environment. Its tokens and production's are not interchangeable."""
+"""Bakong's test environment. It has its own tokens, and refuses those of production."""
 
 MAX_ANSWER_BYTES = 1024 * 1024
-"""A full list answer is some 30 KiB, so a longer one is no answer of Bakong's."""
+"""The longest answer. The answer for a full list has about 30 KiB, so a longer answer isn't Bakong's."""
 
 USER_AGENT = f"bakong-khqr-sdk/{__version__} (Python {platform.python_version()})"
-"""Bakong's firewall was seen to refuse requests without one."""
+"""The `User-Agent`. Bakong's firewall refuses requests without one."""
 
 
 def checked_base_url(base_url: str) -> str:
-    """The base URL without a trailing slash or `/v1`, which every path begins with.
+    """Return the base URL without a trailing slash or `/v1`, which every path begins with.
 
-    It must be `https://` or `http://` with a host, and without credentials, query or fragment: URLs get logged.
+    It must be `https://` or `http://` with a host, and without credentials, query or fragment, because URLs are logged.
     """
     if not isinstance(base_url, str):
         raise TypeError(f"base_url: must be text, not {type(base_url).__name__}")
     try:
         parts = urlsplit(base_url.strip())
         well_formed = parts.scheme in {"https", "http"} and bool(parts.hostname) and (parts.port or 1) > 0
-        (parts.hostname or "").encode("idna")  # a label that is empty or too long would only fail at the look-up
+        (parts.hostname or "").encode("idna")  # finds a label that is empty or too long
     except ValueError:
         parts, well_formed = urlsplit(""), False
     if not well_formed or parts.username or parts.password or parts.query or parts.fragment or " " in parts.netloc:
-        # Not shown: a token pasted into the wrong variable is a mistake that was seen.
+        # The value isn't shown, because people paste tokens into the wrong variable.
         raise InvalidRequest(
             f"base_url: must be like {PRODUCTION}, with http or https, a host, and no credentials, query or fragment; "
-            "the value isn't shown, in case it is a token"
+            "the value isn't shown, because it may be a token"
         )
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v1').rstrip('/')}"
 
 
 def checked_proxy(proxy: str | None) -> str | None:
-    """A proxy's URL, or None. It may hold a password, so it isn't shown."""
+    """Return the URL of a proxy, or `None`. No message shows it, because it may have a password."""
     if proxy is not None and not re.match(r"(https?|socks5h?)://[^\s/]+/?\Z", proxy):
-        raise InvalidRequest("proxy: must be like http://host:port, or with https, socks5 or socks5h; it isn't shown")
+        raise InvalidRequest(
+            "proxy: must be like http://host:port, or with https, socks5 or socks5h; the value isn't shown"
+        )
     return proxy
 
 
-def unusable_proxy(error: Exception) -> InvalidRequest:
-    """The error of a proxy that no connection can be made through, given or of the environment.
-
-    Raise it `from None`: what httpx says shows a piece of the URL, which is the password where that has a `#` in it.
-    """
-    why = "SOCKS needs `pip install httpx[socks]`" if isinstance(error, ImportError) else "it is no URL of a proxy"
+def used_across_a_fork(kind: str) -> InvalidRequest:
+    """Return the error of using the caller's `http_client` in a process that was forked later."""
     return InvalidRequest(
-        f"proxy: {why}; it may come from HTTP_PROXY, HTTPS_PROXY, ALL_PROXY or NO_PROXY of the environment, and isn't "
-        "shown, as it may hold a password"
+        f"http_client: it was made before this process was forked, and two processes on its connections would read "
+        f"each other's answers; make the client, with its own {kind}, in each process after the fork, or leave "
+        "http_client out"
     )
 
 
+def unusable_proxy(name: str, why: str) -> InvalidRequest:
+    """Return the error of an unusable proxy in an argument or a variable.
+
+    Raise it `from None`: the error of httpx shows a part of the URL, which may be a part of the password.
+    """
+    return InvalidRequest(f"{name}: {why}; the value isn't shown, because it may have a password")
+
+
+def closed(what: str) -> InvalidRequest:
+    """Return the error of a call on a closed client, also of a client that was closed during the call."""
+    return InvalidRequest(f"{what}: it is closed, so this call has no answer; make another one")
+
+
+def unusable_connections(error: Exception) -> InvalidRequest:
+    """Return the error of connections, or of the caller's `http_client`, that httpx refuses to use."""
+    return InvalidRequest(f"client: its connections can't be used ({type(error).__name__}), so this call has no answer")
+
+
+def of_another_loop() -> InvalidRequest:
+    """Return the error of an asynchronous client outside the event loop where it was first used."""
+    return InvalidRequest("client: it belongs to another event loop; make a client in each `asyncio.run`")
+
+
 def checked_timeout(timeout_seconds: float) -> float:
-    """A timeout of more than 0 seconds. There is no "for ever": a call that never ends is no answer."""
+    """Return a timeout of more than 0 seconds. Every call has one, because a call must end."""
     if isinstance(timeout_seconds, bool) or not isinstance(timeout_seconds, int | float):
         raise TypeError(f"timeout_seconds: must be a number of seconds, not {type(timeout_seconds).__name__}")
     if not 0 < timeout_seconds < float("inf"):
@@ -73,7 +96,7 @@ def checked_timeout(timeout_seconds: float) -> float:
 
 
 def headers(token: Token | None) -> dict[str, str]:
-    """A request's headers. Compression isn't asked for, so that a small answer can't unfold into a huge one."""
+    """Return the headers of a request. They ask for no compression, so that no small answer becomes huge."""
     sent = {
         "Accept": "application/json",
         "Accept-Encoding": "identity",
@@ -86,7 +109,7 @@ def headers(token: Token | None) -> dict[str, str]:
 
 
 def options_from_env(environment: Mapping[str, str]) -> dict[str, str | None]:
-    """A client's options by `BAKONG_TOKEN`, `BAKONG_EMAIL` and `BAKONG_BASE_URL`. An empty variable counts as unset."""
+    """Return a client's options from `BAKONG_TOKEN`, `BAKONG_EMAIL` and `BAKONG_BASE_URL`; an empty one is unset."""
     return {
         "token": environment.get("BAKONG_TOKEN") or None,
         "email": environment.get("BAKONG_EMAIL") or None,
@@ -95,23 +118,44 @@ def options_from_env(environment: Mapping[str, str]) -> dict[str, str | None]:
 
 
 def token_missing(purpose: str) -> Unauthorized:
-    """The error of a call that needs a token where there is none."""
+    """Return the error of a call that needs a token, if there is no token."""
     return Unauthorized(f"{purpose} needs a token: give one to the client, or set BAKONG_TOKEN")
 
 
 def unreachable(base_url: str, error: Exception) -> ServerUnavailable:
-    """The error of a call that got no answer: no address, no connection, no TLS, cut off, or timed out."""
+    """Return the error of a call without an answer: no address, no connection, no TLS, cut off, or timed out."""
     return ServerUnavailable(f"no answer from {base_url}: {type(error).__name__}")
 
 
 def too_slow(base_url: str, timeout_seconds: float) -> ServerUnavailable:
-    """The error of an answer that didn't end in time."""
+    """Return the error of an answer that didn't end in time."""
     return ServerUnavailable(f"the answer from {base_url} didn't end within {timeout_seconds:g} s")
 
 
 def unreadable_answer(why: str) -> UnexpectedAnswer:
-    """The error of an answer that isn't read to its end."""
+    """Return the error of an answer that the client doesn't read to its end."""
     return UnexpectedAnswer(f"the answer {why}; the payment's state is unknown")
+
+
+def unpacked(body: bytes, encoding: str) -> bytes:
+    """Return the body of an answer that was compressed, although the request didn't ask for it, by gzip or deflate.
+
+    At most `MAX_ANSWER_BYTES` are unpacked.
+    """
+    if encoding in {"", "identity"}:
+        return body
+    if encoding not in {"gzip", "x-gzip", "deflate"}:
+        raise unreadable_answer("is compressed in a way that wasn't asked for")
+    unpacking = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)  # gzip or zlib; the first bytes say which
+    try:
+        content = unpacking.decompress(body, MAX_ANSWER_BYTES + 1)
+    except zlib.error as error:
+        raise unreadable_answer("can't be decompressed") from error
+    if len(content) > MAX_ANSWER_BYTES:
+        raise unreadable_answer(TOO_LONG)
+    if not unpacking.eof:
+        raise unreadable_answer("can't be decompressed")
+    return content
 
 
 TOO_LONG = f"is longer than {MAX_ANSWER_BYTES} bytes"

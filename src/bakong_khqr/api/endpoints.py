@@ -1,6 +1,7 @@
-"""The thirteen endpoints of the Bakong Open API: one pure function each, from checked arguments to a `Call`.
+"""The thirteen endpoints of the Bakong Open API: each is a function from arguments to a `Call`.
 
-Arguments are checked before anything is sent: a wrong Python type is a `TypeError`, a broken rule an `InvalidRequest`.
+Arguments are checked before anything is sent: a wrong Python type raises `TypeError`, and a broken rule raises
+`InvalidRequest`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ LIST_SIZE = 50
 
 
 def request_token(email: str, *, organization: str, project: str) -> Call[None]:
-    """Ask for a code by mail. Left out of the document since 1.0.3: the portal is the documented way to register."""
+    """Ask for a code by mail. Since version 1.0.3, the document only describes registering in the portal."""
     body = {
         "email": checked_email(email),
         "organization": checked_text("organization", organization, 1, 100),
@@ -44,18 +45,18 @@ def request_token(email: str, *, organization: str, project: str) -> Call[None]:
 
 
 def verify_code(code: str) -> Call[Token]:
-    """Change the 20-character code from the mail into the first token. As old as `request_token`."""
+    """Get the first token for the 20-character code from the mail. The document has left this out since 1.0.3."""
     body = {"code": checked_text("code", code, 20, 20, secret=True)}
     return _call("verify", body, readers.read_token, bearer="never", repeatable=False)
 
 
 def renew_token(email: str) -> Call[Token]:
-    """Get a new token. The registered email is all that is asked, which makes it as secret as the token."""
+    """Get a new token. It only takes the registered email, so the email is as secret as the token."""
     return _call("renew_token", {"email": checked_email(email)}, readers.read_token, bearer="never")
 
 
 def generate_deeplink(khqr: KHQR | str, *, source_info: SourceInfo | None = None) -> Call[DeepLink]:
-    """Ask for a link that opens the payer's bank app. A payload given as text must be valid (`InvalidKHQR`)."""
+    """Ask for a link that opens the payer's bank app. Raises `InvalidKHQR` for a wrong payload."""
     body: dict[str, object] = {"qr": checked_khqr(khqr).payload}
     if source_info is not None:
         if not isinstance(source_info, SourceInfo):
@@ -69,14 +70,14 @@ def generate_deeplink(khqr: KHQR | str, *, source_info: SourceInfo | None = None
 
 
 def check_account(account_id: str) -> Call[Account | None]:
-    """Ask whether a Bakong account exists, and what is known of it."""
+    """Ask whether a Bakong account exists, and what is known about it."""
     body = {"accountId": checked_account(account_id)}
-    # The document asks for a token, the live service doesn't: it goes along where there is one.
+    # The document requires a token, and the live service doesn't, so the token is sent if there is one.
     return _call("check_bakong_account", body, partial(readers.read_account, account_id=account_id), bearer="if held")
 
 
 def account_exists(account_id: str) -> Call[bool]:
-    """Ask only whether a Bakong account exists: an endpoint of the official SDK's own tests, in no document."""
+    """Ask only whether a Bakong account exists. The tests of the official SDK use this endpoint; no document has it."""
     body = {"accountId": checked_account(account_id)}
     return _call("check_account_exist", body, readers.read_existence, bearer="never")
 
@@ -87,7 +88,7 @@ def transaction_by_md5(md5: str) -> Call[Transaction | None]:
 
 
 def transaction_by_hash(hash: str) -> Call[Transaction | None]:  # noqa: A002 - the API's name for it
-    """Ask for a payment by the transaction's own hash of 64 hexadecimal digits."""
+    """Ask for a payment by the hash of its transaction, 64 hexadecimal digits."""
     body = {"hash": checked_text("hash", hash, 1, 255)}
     return _transaction_call("check_transaction_by_hash", body, lambda paid: paid.hash.lower() == hash.lower(), "hash")
 
@@ -95,13 +96,13 @@ def transaction_by_hash(hash: str) -> Call[Transaction | None]:  # noqa: A002 - 
 def transaction_by_short_hash(
     short_hash: str, *, amount: Decimal | int | str, currency: Currency | str | int
 ) -> Call[Transaction | None]:
-    """Ask for a payment by the first 8 digits of its hash with its amount and currency, as a receipt shows them."""
+    """Ask for a payment by the first 8 digits of its hash, its amount and its currency, as a bank's slip shows them."""
     hash_ = json.dumps(checked_text("short_hash", short_hash, 8, 8))
     checked_currency = read_currency(currency)
     written = write_amount(amount, checked_currency)
     if written is None:
-        raise InvalidRequest("amount: must be positive, and is 0")
-    # json.dumps takes no Decimal, and there is no float near money: the number stands as it is written.
+        raise InvalidRequest("amount: must be more than 0")
+    # json.dumps can't write a Decimal, and money is never a float, so the number is inserted as text.
     body = f'{{"hash": {hash_}, "amount": {written}, "currency": "{checked_currency}"}}'
     amount_and_currency = (Decimal(written), checked_currency)
 
@@ -113,7 +114,7 @@ def transaction_by_short_hash(
 
 
 def transaction_by_instruction_ref(instruction_ref: str) -> Call[Transaction | None]:
-    """Ask for a payment by the reference that the sending side gave its instruction."""
+    """Ask for a payment by the reference of the sender's instruction."""
     body = {"instructionRef": checked_text("instruction_ref", instruction_ref, 1, 255)}
     return _transaction_call(
         "check_transaction_by_instruction_ref",
@@ -124,7 +125,7 @@ def transaction_by_instruction_ref(instruction_ref: str) -> Call[Transaction | N
 
 
 def transaction_by_external_ref(external_ref: str) -> Call[Transaction | None]:
-    """Ask for a payment by the payer bank's reference. A merchant's own bill number never matches."""
+    """Ask for a payment by the reference of the payer's bank. A merchant's bill number never matches."""
     body = {"externalRef": checked_text("external_ref", external_ref, 1, 255)}
     return _transaction_call(
         "check_transaction_by_external_ref",
@@ -147,7 +148,7 @@ def transactions_by_hash(hashes: Sequence[str]) -> Call[dict[str, readers.Outcom
 
 
 def _is_or_unstated(answered: str | None, asked: str) -> bool:
-    """Whether a transaction has the reference that was asked for. Bakong leaves references out of many answers."""
+    """Return whether a transaction has this reference or none, because Bakong leaves it out of many answers."""
     return not answered or answered.strip() == asked.strip()
 
 
@@ -160,7 +161,7 @@ def _transaction_call(
 def _list_call(purpose: str, keys: list[str], read: Callable[[Response], T]) -> Call[T]:
     if not 1 <= len(keys) <= LIST_SIZE:
         raise InvalidRequest(f"a list has 1 to {LIST_SIZE} keys, not {len(keys)}")
-    return _call(purpose, keys, read)  # the body is the bare array: the API takes no object here
+    return _call(purpose, keys, read)  # the body is the array itself, because the API takes no object here
 
 
 def _call(

@@ -1,4 +1,4 @@
-"""Asking for many payments at once: the keys in lists of 50, or singly where Bakong keeps the list closed."""
+"""Asks for many payments at once, in lists of 50 keys, or one by one if Bakong refuses lists."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from bakong_khqr.errors import Blocked, InvalidRequest, QuotaExceeded, Unauthori
 T = TypeVar("T")
 
 SINGLES_AT_A_TIME = 4
-"""Single checks under way at once: enough to answer 50 keys in seconds, and no burst for a firewall to notice."""
+"""How many single checks run at once. 50 keys take seconds, and no firewall sees an attack."""
 
 SAME_FOR_ALL = (Blocked, QuotaExceeded, Unauthorized)
-"""What says the same of every further key, so that none of them is asked."""
+"""After these errors no more keys are asked, because each would get the same error."""
 
 
 def checked_keys(name: str, keys: Iterable[str], fallback: str | None = None) -> list[str]:
-    """The keys in their order, each once."""
+    """Return the keys in their order, each once."""
     if isinstance(keys, str):
         raise TypeError(f"{name}: must be several keys, not one text")
     if fallback not in (None, "singles"):
@@ -29,10 +29,10 @@ def checked_keys(name: str, keys: Iterable[str], fallback: str | None = None) ->
 
 
 def in_lists(keys: Sequence[str], endpoint: Callable[[Sequence[str]], Call[T]]) -> list[Call[T]]:
-    """The calls that ask for all keys. All are made first, so that a bad key is refused before anything is sent."""
+    """Return the calls that ask for all keys. All are made first, so a bad key is refused before anything is sent."""
     return [endpoint(keys[start : start + LIST_SIZE]) for start in range(0, len(keys), LIST_SIZE)]
 
 
 def unanswered(keys: Iterable[str], outcomes: dict[str, Outcome], error: Outcome) -> dict[str, Outcome]:
-    """Every key's outcome, `error` for those that have none, in the order of the keys."""
+    """Return the outcome of every key in the order of the keys; a key without an outcome gets `error`."""
     return {key: outcomes.get(key, error) for key in keys}

@@ -1,4 +1,4 @@
-"""From a response to an endpoint's value: open the envelope, read its data, make an error of what can't be read."""
+"""Reads the value of an endpoint from a response, and raises an error if it can't be read."""
 
 from __future__ import annotations
 
@@ -31,28 +31,28 @@ from bakong_khqr.errors import (
 T = TypeVar("T")
 
 Outcome = Transaction | BakongError | None
-"""What a list says of one key: the payment, None for "not found yet", or why its state is unknown."""
+"""The result of a list for one key: the payment, None for "not found yet", or why the state is unknown."""
 
 NOT_FOUND, NO_ACCOUNT = 1, 11  # error codes that say "there is none"
 
-# An item's status -> why it has no transaction. SERVICE_FAILED is in no document and was seen in production.
+# Why an item has no transaction, by its status. No document has SERVICE_FAILED, but production sends it.
 _ITEM_ERRORS: dict[str, tuple[type[BakongError], str]] = {
     "FAILED": (TransactionFailed, "the payer's transaction failed"),
-    "STATIC_QR": (StaticQRNotSupported, "Bakong can't follow a static code by its MD5"),
-    "SERVICE_FAILED": (ServerUnavailable, "Bakong couldn't look this one up (SERVICE_FAILED)"),
+    "STATIC_QR": (StaticQRNotSupported, "Bakong can't track a static code by its MD5"),
+    "SERVICE_FAILED": (ServerUnavailable, "Bakong couldn't look up this key (SERVICE_FAILED)"),
 }
 
-# What makes a transaction of an item, wherever it stands in it.
+# If a list item has any of these members, it contains a transaction.
 _MONEY = frozenset({"hash", "fromAccountId", "toAccountId", "currency", "amount"})
 
 
 def read_nothing(response: Response) -> None:
-    """A success whose data has nothing to say."""
+    """Read a success whose data doesn't matter."""
     _data(response)
 
 
 def read_token(response: Response) -> Token:
-    """A newly issued token."""
+    """Return the token that was issued."""
     text = _read(_data(response), token_text_of)
     try:
         return Token(text)
@@ -61,29 +61,29 @@ def read_token(response: Response) -> Token:
 
 
 def read_deep_link(response: Response) -> DeepLink:
-    """A deep link."""
+    """Return the deep link of an answer."""
     return _read(_data(response), deep_link_of)
 
 
 def read_account(response: Response, account_id: str) -> Account | None:
-    """An account, or None when there is none."""
+    """Return an account, or `None` if there is no such account."""
     envelope = open_envelope(response, absent_code=NO_ACCOUNT)
     return None if envelope is None else _read(envelope.data, lambda data: account_of(data, account_id))
 
 
 def read_existence(response: Response) -> bool:
-    """Whether there is such an account."""
+    """Return whether the account exists."""
     return open_envelope(response, absent_code=NO_ACCOUNT) is not None
 
 
 def read_transaction(response: Response) -> Transaction | None:
-    """A payment, or None for "not found yet"."""
+    """Return a payment, or `None` for "not found yet"."""
     envelope = open_envelope(response, absent_code=NOT_FOUND)
     return None if envelope is None else _transaction(envelope.data, response)
 
 
 def read_transaction_of(response: Response, asked: Callable[[Transaction], bool], by: str) -> Transaction | None:
-    """The payment that was `asked` for `by` something. One of another is an error, whoever mixed them up."""
+    """Return the payment if `asked` accepts it. Raises `UnexpectedAnswer` for a payment with another `by`."""
     transaction = read_transaction(response)
     if transaction is not None and not asked(transaction):
         raise UnexpectedAnswer(f"Bakong answered with a transaction of another {by}")
@@ -91,9 +91,9 @@ def read_transaction_of(response: Response, asked: Callable[[Transaction], bool]
 
 
 def read_items(response: Response, keys: Sequence[str], echoed: str) -> dict[str, Outcome]:
-    """A list's answer by key. Items are matched by the key they echo in the member `echoed`, never by position.
+    """Return the result of each key. An item has its key in the member `echoed`; its position means nothing.
 
-    A key without an item, or with two that differ, has an error: its state is unknown.
+    A key without an item, or with two different items, gets an error, because its state is unknown.
     """
     items = _data(response)
     if not isinstance(items, list):
@@ -109,10 +109,10 @@ def read_items(response: Response, keys: Sequence[str], echoed: str) -> dict[str
 def _outcome(found: Mapping[str, object], key: str, echoed: str, response: Response) -> Outcome:
     item = found.get(key.lower())
     if not isinstance(item, dict):
-        why = "two items that differ" if key.lower() in found else "no item"
+        why = "two different items" if key.lower() in found else "no item"
         return UnexpectedAnswer(f"the list's answer has {why} for this {echoed}; its state is unknown")
     status = item.get("status")
-    # The document puts the transaction under `data`, two code bases found it under `transaction` or in the item itself.
+    # The document has the transaction in `data`; two other clients also read it from `transaction` or the item itself.
     data = item.get("data") or item.get("transaction")
     if status == "SUCCESS":
         inline = {name: value for name, value in item.items() if name not in {"status", "message"}}
@@ -121,17 +121,17 @@ def _outcome(found: Mapping[str, object], key: str, echoed: str, response: Respo
         except UnreadableTransaction as error:
             return error
         if echoed == "hash" and transaction.hash.lower() != key.lower():
-            return UnexpectedAnswer("the item holds a transaction of another hash")
+            return UnexpectedAnswer("the item has a transaction with another hash")
         return transaction
     if status == "NOT_FOUND":
-        # It contradicts itself where it comes with a transaction, be it in the item itself: that may be money.
+        # With a transaction, even in the item itself, the answer contradicts itself, and there may be money.
         if data or any(item.get(name) for name in _MONEY - {echoed}):
-            return UnexpectedAnswer("the item says not found and holds a transaction; its state is unknown")
+            return UnexpectedAnswer("the item says not found but has a transaction; its state is unknown")
         return None
     if isinstance(status, str) and status in _ITEM_ERRORS:
         kind, text = _ITEM_ERRORS[status]
         return kind(text)
-    return UnexpectedAnswer(f"the item's status is none that Bakong is known to use; this {echoed}'s state is unknown")
+    return UnexpectedAnswer(f"the item has an unknown status; the state of this {echoed} is unknown")
 
 
 def _transaction(data: object, response: Response) -> Transaction:
@@ -139,7 +139,7 @@ def _transaction(data: object, response: Response) -> Transaction:
         return transaction_of(data)
     except UnreadableMember as error:
         raise UnreadableTransaction(
-            f"Bakong says success, but the transaction can't be read, so it may be money: {error}", body=response.body
+            f"Bakong says success, but the transaction can't be read, and may be money: {error}", body=response.body
         ) from error
 
 

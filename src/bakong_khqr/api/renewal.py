@@ -1,4 +1,4 @@
-"""The token a client has in use: whether to renew it now, and when to warn of its end. The client holds the lock."""
+"""The token that a client uses: whether to renew it now, and when to warn about its expiry. The client has the lock."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from bakong_khqr.api.token import Token, warning_due
 from bakong_khqr.errors import BakongError, Unauthorized
 
 PAUSE = timedelta(minutes=1)
-"""Between two renewals. A token refused right after it was issued won't get better by issuing more of them."""
+"""The least time between two renewals. If Bakong refuses a token that it just issued, another one won't help."""
 
 
 class TokenInUse:
-    """A token that may be replaced while calls are under way. The client lets in one thread or task at a time."""
+    """A token that may be replaced during calls. The client lets one thread or task at a time use this."""
 
     def __init__(self, token: Token | None) -> None:
         self.token = token
@@ -21,10 +21,10 @@ class TokenInUse:
         self._last_warned: int | None = None
 
     def needs_renewal(self, refused: Token | None, error: Unauthorized, now: datetime) -> bool:
-        """Whether the caller, whose call with the token `refused` got `error`, is to renew.
+        """Return whether the caller has to renew the token, because its call with the token `refused` got `error`.
 
-        False when another has renewed it meanwhile: send again with the new one. Raises when the last renewal is less
-        than a minute old: what it failed with, or `error` when it went well and the new token is refused too.
+        Return False if another call has renewed it since: then send again with the new token. If the last renewal is
+        less than a minute old, raise its error, or `error` if it succeeded but the new token is refused too.
         """
         if self.token != refused:
             return False
@@ -38,15 +38,15 @@ class TokenInUse:
         self.token, self._failure, self._last_warned = token, None, None
 
     def not_renewed(self, error: BakongError) -> None:
-        """Remember why a renewal failed, for the others who wait for it."""
+        """Remember why a renewal failed, for the other calls that wait for it."""
         self._failure = error
 
     def abandoned(self) -> None:
-        """Forget a renewal that was cut off before it had an answer, so that the next caller tries at once."""
+        """Forget a renewal that was interrupted before its answer came, so that the next caller tries at once."""
         self._last_attempt_at = None
 
     def warning(self, now: datetime) -> str | None:
-        """What to tell the token's owner now, once at each of 14, 7, 3 and 1 days; None when there is nothing new."""
+        """Return the warning for the owner of the token: one each at 14, 7, 3 and 1 days; else `None`."""
         if self.token is None or self.token.expires_at is None:
             return None
         due = warning_due(self.token, now, last_warned=self._last_warned)

@@ -1,1 +1,1 @@
-"""The command line `khqr`, one file a noun; `app.py` lists the commands."""
+"""The command line `khqr`. Each noun has a file, and `app.py` lists the commands."""

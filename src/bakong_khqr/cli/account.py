@@ -1,11 +1,10 @@
-"""`khqr account`: is there such a Bakong account, and may it receive?"""
-
-import json as json_module
+"""`khqr account`: does a Bakong account exist, and can it receive money?"""
 
 import attrs
 
 from bakong_khqr.cli.bakong import BY_ENVIRONMENT, NO, YES, Asking, failed
 from bakong_khqr.cli.language import Language, spoken
+from bakong_khqr.cli.writing import say, say_json
 from bakong_khqr.errors import BakongError
 
 _SAID = {
@@ -22,14 +21,14 @@ _SAID = {
 def account(
     account_id: str, /, *, asking: Asking = BY_ENVIRONMENT, language: Language = None, json: bool = False
 ) -> int:
-    """Ask Bakong whether an account (`name@bank`) exists. Needs no token.
+    """Ask Bakong whether an account (`name@bank`) exists. This needs no token.
 
-    Exit code 0 when it exists, 1 when it doesn't, 2 for options that can't be used, 3 when the answer isn't known.
+    Exit code 0: it exists. 1: it doesn't exist. 2: wrong options. 3: the answer isn't known.
 
     Parameters
     ----------
     account_id
-        Such as `sokha@aclb`.
+        The account, such as `sokha@aclb`.
     json
         Print one JSON object: `state` (`exists`, `none`, `unknown`), `account`.
     """
@@ -42,10 +41,10 @@ def account(
     state = "none" if found is None else "exists"
     details = {} if found is None else {name: value for name, value in attrs.asdict(found).items() if value is not None}
     if json:
-        print(json_module.dumps({"state": state} | ({"account": details} if details else {})))
+        say_json({"state": state} | ({"account": details} if details else {}))
     else:
-        print(f"{account_id}: {_SAID[state][tongue == 'km']}")
+        say(f"{account_id}: {_SAID[state][tongue == 'km']}")
         for name, value in details.items():
             if name in _SAID:
-                print(f"{_SAID[name][tongue == 'km']}: {value}")
+                say(f"{_SAID[name][tongue == 'km']}: {value}")
     return YES if found is not None else NO

@@ -1,4 +1,4 @@
-"""The command line `khqr`: which commands there are. Each is loaded only when it is called."""
+"""The commands of `khqr`. A command is loaded only when it is called."""
 
 import os
 import sys
@@ -8,6 +8,7 @@ from typing import NoReturn
 from cyclopts import App
 
 from bakong_khqr import __version__
+from bakong_khqr.cli.writing import complain
 
 app = App(
     name="khqr",
@@ -30,24 +31,26 @@ app.command("bakong_khqr.cli.simulate:simulate", name="simulate")
 
 
 def main() -> None:
-    """Run `khqr` with the process's arguments."""
+    """Run `khqr` with the arguments of the process."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # Khmer and riel signs, whatever code page a Windows console has
+        if isinstance(stream, TextIOWrapper):  # for Khmer and riel signs with any code page of Windows
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         try:
+            if sys.argv[1:2] in ([], ["--help"], ["-h"]):
+                app.resolved_commands()  # the help shows the first line of each command, which has to be loaded for it
             app(sys.argv[1:])
         finally:
             if sys.stdout is not None:
-                sys.stdout.flush()  # a full disk, or a reader that left, is noticed here at the latest
+                sys.stdout.flush()  # here at the latest, a full disk or a closed pipe raises
     except OSError as error:
         _stop(error)
 
 
 def _stop(error: OSError) -> NoReturn:
-    """Exit with 2: the answer couldn't be told. 1 would be an answer, and a traceback nobody's business."""
+    """Exit with 2, because the answer can't be written. Exit code 1 would be an answer."""
     if not isinstance(error, BrokenPipeError):
-        print(f"khqr: {error}", file=sys.stderr)
+        complain(f"khqr: {error}")
     if sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more as it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
     sys.exit(2)

@@ -1,12 +1,10 @@
 """`khqr deeplink`: a link that opens the payer's bank app with a code in it."""
 
-import json as json_module
-import sys
-
 from bakong_khqr.api import SourceInfo
 from bakong_khqr.cli.bakong import BY_ENVIRONMENT, UNUSABLE, YES, Asking, failed
 from bakong_khqr.cli.language import Language, spoken
 from bakong_khqr.cli.payload_text import Payload, payload_text
+from bakong_khqr.cli.writing import complain, say, say_json
 from bakong_khqr.errors import BakongError
 
 
@@ -21,20 +19,18 @@ def deeplink(
     language: Language = None,
     json: bool = False,
 ) -> int:
-    """Ask Bakong for a link that opens the payer's bank app with this code. Needs no token.
+    """Ask Bakong for a link that opens the payer's bank app with this code. This needs no token.
 
-    Exit code 0 with the link, 2 for options or a payload that can't be used, 3 when Bakong gave none.
+    Exit code 0: the link is printed. 2: wrong options or a wrong payload. 3: Bakong gave no link.
 
     Parameters
     ----------
-    payload
-        The payload; `-` reads it from standard input.
     app_name
-        The shop's or app's name. Give all three of these, or none.
+        The name of the shop or app. Give all three of these options, or none.
     app_icon_url
         The web address of its icon.
     app_deep_link_callback
-        What is opened after the payment: a web address, or an app's own scheme such as `shop://paid`.
+        The address that is opened after the payment: a web address, or an app's scheme such as `shop://paid`.
     json
         Print one JSON object: `short_link`.
     """
@@ -42,9 +38,7 @@ def deeplink(
     missing = [name for name, value in given.items() if value is None]
     if 0 < len(missing) < len(given):
         options = ", ".join(f"--{name.replace('_', '-')}" for name in missing)
-        print(
-            f"khqr deeplink: Bakong takes all three of the source's fields or none; missing: {options}", file=sys.stderr
-        )
+        complain(f"khqr deeplink: give all three options of the app, or none; missing: {options}")
         return UNUSABLE
     try:
         source_info = None if missing else SourceInfo(**{name: value or "" for name, value in given.items()})
@@ -52,5 +46,8 @@ def deeplink(
             link = bakong.generate_deeplink(payload_text(payload), source_info=source_info)
     except (BakongError, OSError) as error:
         return failed("deeplink", error, spoken(language), json=json)
-    print(json_module.dumps({"short_link": link.short_link}) if json else link)
+    if json:
+        say_json({"short_link": link.short_link})
+    else:
+        say(link)
     return YES

@@ -1,4 +1,4 @@
-"""Which language a command speaks: English, or Khmer where `--language` or the environment asks for it."""
+"""The language of a command: English, or Khmer if `--language` or the environment asks for it."""
 
 import os
 from typing import Annotated, Literal
@@ -9,11 +9,11 @@ Language = Annotated[
     Literal["en", "km"] | None,
     Parameter(help="`en` or `km`; by default `KHQR_LANGUAGE`, then the locale of the environment (`LC_ALL`, `LANG`)."),
 ]
-"""The option of a command that speaks both."""
+"""The option of a command that knows both languages."""
 
 
 def spoken(language: Literal["en", "km"] | None) -> Literal["en", "km"]:
-    """The language to speak: the option's, else the environment's first that is set, else English."""
+    """Return the language of the option, else the first that the environment sets, else English."""
     if language is not None:
         return language
     wanted = next((value for name in ("KHQR_LANGUAGE", "LC_ALL", "LANG") if (value := os.environ.get(name))), "en")

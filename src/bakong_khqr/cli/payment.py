@@ -1,6 +1,5 @@
-"""`khqr check` and `khqr watch`: was it paid, and tell me when it is."""
+"""`khqr check` asks whether a code was paid, and `khqr watch` waits until it is paid."""
 
-import json as json_module
 import logging
 import re
 import sys
@@ -11,6 +10,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from bakong_khqr.api import Difference, Transaction
+from bakong_khqr.calling.polling import GROWING, SPARING
 from bakong_khqr.cli.bakong import (
     BY_ENVIRONMENT,
     NO,
@@ -23,15 +23,15 @@ from bakong_khqr.cli.bakong import (
 )
 from bakong_khqr.cli.language import Language, spoken
 from bakong_khqr.cli.payload_text import Payload, payload_text
+from bakong_khqr.cli.writing import AsText, complain, say, say_json
 from bakong_khqr.errors import BakongError, PaymentExpired, PaymentMismatch, StaticQRNotSupported
 from bakong_khqr.khqr import KHQR
-from bakong_khqr.polling import GROWING, SPARING
 
 _MD5 = re.compile(r"[0-9a-fA-F]{32}\Z")
 
 _SAID = {
     "paid": ("PAID, and it is the payment that the code asks for", "បានបង់ហើយ ហើយត្រូវនឹងការទូទាត់ដែលកូដស្នើសុំ"),
-    "found": ("FOUND, under this MD5. Compare it with your order", "រកឃើញតាម MD5 នេះ។ សូមផ្ទៀងផ្ទាត់ជាមួយការបញ្ជាទិញ"),
+    "found": ("FOUND for this MD5. Compare it with your order", "រកឃើញតាម MD5 នេះ។ សូមផ្ទៀងផ្ទាត់ជាមួយការបញ្ជាទិញ"),
     "mismatch": ("NOT THIS PAYMENT: money came, but it differs", "មិនមែនការទូទាត់នេះទេ៖ មានប្រាក់ចូល ប៉ុន្តែខុសគ្នា"),
     "not_found": ("NOT FOUND (yet)", "រកមិនឃើញ (នៅឡើយ)"),
     "expired": ("NOT PAID: not found after the code's expiry", "មិនបានបង់៖ រកមិនឃើញក្រោយពេលកូដផុតកំណត់"),
@@ -41,20 +41,25 @@ _SAID = {
 
 
 def check(
-    md5_or_payload: Payload, /, *, asking: Asking = BY_ENVIRONMENT, language: Language = None, json: bool = False
+    md5_or_payload: Annotated[
+        Payload, Parameter(help="The payload, or its MD5 in 32 hexadecimal digits. `-` reads it from standard input.")
+    ],
+    /,
+    *,
+    asking: Asking = BY_ENVIRONMENT,
+    language: Language = None,
+    json: bool = False,
 ) -> int:
     """Ask Bakong once whether a code was paid.
 
-    With a payload the payment is compared with it: account, currency, amount and time. With an MD5 alone it can only be
-    found. The token comes from `BAKONG_TOKEN` or `--token-file`. Costs one call of the token's daily quota.
+    The payment is compared with a payload: account, currency, amount and time. For an MD5, it can only be found. The
+    token comes from `BAKONG_TOKEN` or `--token-file`. This costs one call of the token's daily quota.
 
-    Exit code 0 when it is paid (found, for an MD5), 1 when it isn't found or another payment came, 2 for options that
-    can't be used, 3 when the answer isn't known: that is never "not paid".
+    Exit code 0: it is paid (for an MD5: found). 1: it isn't found, or another payment came. 2: wrong options. 3: the
+    answer isn't known, which never means "not paid".
 
     Parameters
     ----------
-    md5_or_payload
-        The MD5 of a payload in 32 hexadecimal digits, or the payload; `-` reads it from standard input.
     json
         Print one JSON object: `state` (`paid`, `found`, `mismatch`, `not_found` or `unknown`), `transaction`,
         `differences`.
@@ -80,7 +85,7 @@ def check(
 
 
 def watch(
-    payload: Payload,
+    payload: Annotated[Payload, Parameter(help="The payload of a dynamic code. `-` reads it from standard input.")],
     /,
     *,
     asking: Asking = BY_ENVIRONMENT,
@@ -90,18 +95,16 @@ def watch(
 ) -> int:
     """Wait until a code is paid, or its time is over.
 
-    Asks more and more slowly until the code's expiry, and a last time two minutes after it. Press Enter to ask at once.
-    Outages are waited out; what happens meanwhile is told on standard error.
+    The command asks less and less often until the code's expiry, and a last time two minutes after it. Press Enter to
+    ask at once. It waits during outages, and reports them on standard error.
 
-    Exit code 0 when it was paid, 1 when nothing came or another payment did, 2 for options that can't be used, 3 when
-    Bakong's last answer isn't known: that is never "not paid".
+    Exit code 0: it was paid. 1: no payment came, or another one. 2: wrong options. 3: Bakong's last answer isn't known,
+    which never means "not paid".
 
     Parameters
     ----------
-    payload
-        The payload of a dynamic code; `-` reads it from standard input.
     sparing
-        Ask twice at most, for a token with 100 calls a day; Enter still asks at once.
+        Ask at most twice, for a token with 100 calls a day. Enter still asks at once.
     json
         Print one JSON object: `state` (`paid`, `mismatch`, `expired`, `unknown`), `transaction`, `differences`.
     """
@@ -114,9 +117,9 @@ def watch(
         return failed("watch", error, tongue, json=json)
     _tell_progress()
     hint = threading.Event()
-    print(f"{_said('waiting', tongue)} {khqr!r}", file=sys.stderr)
+    complain(f"{_said('waiting', tongue)} {khqr!r}")
     if not from_stdin and sys.stdin.isatty():
-        print(_said("press", tongue), file=sys.stderr)
+        complain(_said("press", tongue))
         threading.Thread(target=_listen, args=(hint,), daemon=True).start()
     try:
         with client as bakong:
@@ -126,7 +129,7 @@ def watch(
     except PaymentExpired:
         return _tell("expired", tongue, json=json)
     except StaticQRNotSupported as error:
-        print(f"khqr watch: {error}", file=sys.stderr)
+        complain(f"khqr watch: {error}")
         return UNUSABLE
     except (BakongError, OSError) as error:
         return failed("watch", error, tongue, json=json, is_answer=True)
@@ -139,7 +142,9 @@ def _listen(hint: threading.Event) -> None:
 
 
 def _tell_progress() -> None:
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(AsText("%(asctime)s %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("bakong_khqr").setLevel(logging.INFO)
 
 
@@ -161,10 +166,9 @@ def _tell(
                 for each in differences
                 if isinstance(each, Difference)
             ]
-        print(json_module.dumps(members))
+        say_json(members)
     else:
-        lines = [_said(state, language), *map(str, differences)]
-        print("\n".join(lines + (transaction_lines(transaction, language) if transaction else [])))
+        say(_said(state, language), *differences, *(transaction_lines(transaction, language) if transaction else ()))
     return YES if state in {"paid", "found"} else NO
 
 

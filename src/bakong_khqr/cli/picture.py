@@ -1,12 +1,7 @@
-"""`khqr image` and `khqr card`: a code as a picture, into a file, a pipe or the terminal.
-
-Both exit with 0 when the picture was made, 1 when the payload is wrong, 2 for an option that can't be followed or a
-file that can't be read or written.
-"""
+"""`khqr image` and `khqr card` draw a code into a file, a pipe or the terminal."""
 
 from __future__ import annotations
 
-import json as json_module
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,13 +9,26 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from bakong_khqr import KHQR, InvalidKHQR
+from bakong_khqr._whole_file import write_file
 from bakong_khqr.cli.payload_text import Payload, payload_text
 from bakong_khqr.cli.refusing import refused, unusable
-from bakong_khqr.whole_file import write_file
+from bakong_khqr.cli.writing import say, say_json
 
 ImageFormat = Literal["png", "svg", "terminal"]
 CardFormat = Literal["png", "svg"]
-Out = Annotated[Path | None, Parameter(name=["--out", "-o"])]
+RowPicture = Literal["png", "svg", "card"]
+"""What `khqr encode --csv` draws for a row: the symbol in one of two formats, or the card."""
+Out = Annotated[
+    Path | None,
+    Parameter(name=["--out", "-o"], help="The file to write. Without it, the picture goes to standard output."),
+]
+Json = Annotated[
+    bool,
+    Parameter(
+        help="Print one JSON object instead: `format`, `path`, `data_uri`. Without `--out`, `data_uri` has the picture."
+        " For a wrong payload, the object has `valid` and `problems`, as `khqr verify` prints them."
+    ),
+]
 
 
 def image(
@@ -34,53 +42,40 @@ def image(
     error_correction: Literal["L", "M", "Q", "H"] = "M",
     icon: Path | None = None,
     icon_size: float = 0.18,
-    json: bool = False,
+    json: Json = False,
 ) -> int:
-    """Draw a payload as a plain QR symbol: a PNG, an SVG, or half blocks in the terminal.
+    """Draw a payload as a plain QR symbol: a PNG, an SVG, or characters in the terminal.
 
-    Exit code 0 when it was drawn, 1 when the payload is wrong, 2 for an option that can't be followed or a file that
-    can't be read or written.
+    Exit code 0: it was drawn. 1: the payload is wrong. 2: a wrong option, or a file that can't be read or written.
 
     Parameters
     ----------
-    payload
-        The text of the code; `-`, or nothing, reads it from standard input.
-    out
-        The file to write. Without it the picture goes to standard output.
     format
-        `png`, `svg` or `terminal`. By default the ending of `--out` decides; without that, `terminal`, or
+        `png`, `svg` or `terminal`. By default the ending of `--out` decides. Without it, the format is `terminal`, or
         `png` with `--icon` or `--json`.
     scale
-        Pixels a module is wide, in PNG and SVG.
+        The width of a module in pixels, in PNG and SVG.
     border
-        The quiet zone in modules; 4 by the standard.
+        The quiet zone in modules; 4 in the standard.
     error_correction
-        How much damage can be made good: L, M, Q or H. M is best at a given size.
+        How much damage can be restored: L, M, Q or H. M is the best for a fixed size.
     icon
         A PNG for the centre.
     icon_size
-        The icon's side as a share of the symbol's width, at most 0.20.
-    json
-        Print one JSON object (`format`, `path`, `data_uri`) instead; without `--out` the picture is in `data_uri`.
-        For a wrong payload it is `valid` and `problems`, as `khqr verify` prints them.
+        The side of the icon as a share of the symbol's width, at most 0.20.
     """
     from bakong_khqr import images
 
     try:
-        khqr = KHQR.decode(payload_text(payload))
+        text = KHQR.decode(payload_text(payload)).payload
         kind = _format(format, out, "terminal" if icon is None and not json else "png")
         if kind == "terminal":
             _refuse_in_terminal(icon=icon, json=json)
-            picture: bytes | str = images.terminal(khqr.payload, border=border, error_correction=error_correction)
+            picture: bytes | str = images.terminal(text, border=border, error_correction=error_correction)
         else:
             draw = images.png if kind == "png" else images.svg
             picture = draw(
-                khqr.payload,
-                scale=scale,
-                border=border,
-                error_correction=error_correction,
-                icon=icon,
-                icon_size=icon_size,
+                text, scale=scale, border=border, error_correction=error_correction, icon=icon, icon_size=icon_size
             )
         _deliver(picture, kind, out, json=json)
     except InvalidKHQR as error:
@@ -100,32 +95,24 @@ def card(
     logo: Path | None = None,
     icon: Path | None = None,
     font: tuple[Path, ...] = (),
-    json: bool = False,
+    json: Json = False,
 ) -> int:
     """Draw a payload as a KHQR card: red header, name, amount and symbol.
 
-    Exit code 0 when it was drawn, 1 when the payload is wrong, 2 for an option that can't be followed or a file that
-    can't be read or written.
+    Exit code 0: it was drawn. 1: the payload is wrong. 2: a wrong option, or a file that can't be read or written.
 
     Parameters
     ----------
-    payload
-        The text of the code; `-`, or nothing, reads it from standard input.
-    out
-        The file to write. Without it the picture goes to standard output.
     format
-        `png` or `svg`. By default the ending of `--out` decides; without that, `png`.
+        `png` or `svg`. By default the ending of `--out` decides. Without it, the format is `png`.
     width
-        Pixels, 400 or more (600 with a name in a second language). The height is 29/20 of it.
+        The width in pixels, 400 or more (600 with a name in a second language). The height is 29/20 of it.
     logo
         A PNG for the header, instead of the word KHQR.
     icon
         A PNG for the symbol's centre.
     font
-        A further TrueType or OpenType font, for names that are neither Latin nor Khmer. May be given more than once.
-    json
-        Print one JSON object (`format`, `path`, `data_uri`) instead; without `--out` the picture is in `data_uri`.
-        For a wrong payload it is `valid` and `problems`, as `khqr verify` prints them.
+        A TrueType or OpenType font for names that are neither Latin nor Khmer. You may give it more than once.
     """
     try:
         khqr = KHQR.decode(payload_text(payload))
@@ -142,21 +129,21 @@ def card(
 
 
 def _format(asked: str | None, out: Path | None, otherwise: str) -> str:
-    """Return the format that was asked for, or that the file's name has."""
+    """Return the format of the option, or of the file's name."""
     if asked is not None:
         return asked
     if out is None:
         return otherwise
     ending = out.suffix.lower()
     if ending not in {".png", ".svg"}:
-        raise ValueError(f"--out: {out} ends in neither .png nor .svg; say which with --format")
+        raise ValueError(f"--out: {out} ends in neither .png nor .svg; give --format")
     return ending[1:]
 
 
 def _refuse_in_terminal(*, icon: Path | None, json: bool) -> None:
     for option, given in (("--icon", icon is not None), ("--json", json)):
         if given:
-            raise ValueError(f"{option}: goes with --format png or svg, not with the terminal")
+            raise ValueError(f"{option}: it needs --format png or svg, not the terminal")
 
 
 def _deliver(picture: bytes | str, kind: str, out: Path | None, *, json: bool) -> None:
@@ -168,10 +155,10 @@ def _deliver(picture: bytes | str, kind: str, out: Path | None, *, json: bool) -
         write_file(out, content)
     if json:
         data_uri = images.data_uri(picture) if out is None else None
-        print(json_module.dumps({"format": kind, "path": out and str(out), "data_uri": data_uri}))
+        say_json({"format": kind, "path": out and str(out), "data_uri": data_uri})
     elif out is not None:
-        print(f"{out}: {kind.upper()}, {len(content):,} bytes")
+        say(f"{out}: {kind.upper()}, {len(content):,} bytes")
     elif kind == "png" and sys.stdout.isatty():
-        raise ValueError("--out: a terminal can't show a PNG; name a file, or send standard output to one")
+        raise ValueError("--out: a terminal can't show a PNG; name a file, or redirect standard output to a file")
     else:
         sys.stdout.buffer.write(content)

@@ -1,7 +1,6 @@
 """`khqr simulate`: the Bakong Open API on a port of this machine, for development in any language."""
 
 import contextlib
-import json as json_module
 import signal
 import sys
 from pathlib import Path
@@ -9,12 +8,13 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter, validators
 
+from bakong_khqr.cli.writing import complain, say, say_json
 from bakong_khqr.testing import scenario as scenarios
 from bakong_khqr.testing.simulator import DEFAULT_TOKEN, BakongSimulator
 
 _WHAT_TO_TRY = """\
 
-A page to pay codes and break things:   {url}/
+A page to pay codes and make errors:    {url}/
 Bakong's paths begin with:              {url}/v1/
 {token_line}
 Pay a code as a bank's app would:
@@ -38,23 +38,22 @@ def simulate(
 ) -> int:
     """Serve a simulated Bakong Open API until Ctrl-C or SIGTERM.
 
-    The first line printed is its URL. Exit code 0 after a stop, 1 where the port or the scenario can't be had, 2 for a
-    usage error.
+    The first line is its URL. Exit code 0: it was stopped. 1: the port or the scenario can't be used. 2: wrong options.
 
     Parameters
     ----------
     port
-        The port to listen on; 0 picks a free one.
+        The port to listen on; 0 chooses a free port.
     host
-        The address to listen on. Anybody who reaches it can pay codes: leave it on this machine.
+        The address to listen on. Everybody who can connect to it can pay codes, so keep it on this machine.
     token
-        The token it accepts, beside those it issues.
+        A token that it accepts. It also accepts the tokens that it issues.
     like
-        `kind` answers everything; `production` has 100 calls a day and a closed MD5 list.
+        `kind` has no limits; `production` has 100 calls a day and a closed MD5 list.
     scenario
         A JSON or TOML file of switches and steps to begin with.
     json
-        Print one JSON object (`url`, `port`, `control_url`) instead of the URL and what to try.
+        Print one JSON object instead: `url`, `port`, `control_url`.
     """
     from bakong_khqr.testing.server import SimulatorServer
 
@@ -64,17 +63,17 @@ def simulate(
             scenarios.play(bakong, scenarios.load(scenario))
         server = SimulatorServer(bakong, host=host, port=port)
     except (OSError, ValueError) as error:
-        print(f"khqr simulate: {error}", file=sys.stderr)
+        complain(f"khqr simulate: {error}")
         return 1
     if json:
-        print(json_module.dumps({"url": server.url, "port": server.port, "control_url": f"{server.url}/_simulator"}))
+        say_json({"url": server.url, "port": server.port, "control_url": f"{server.url}/_simulator"})
     else:
-        shown = token if token == DEFAULT_TOKEN else "$BAKONG_TOKEN"  # a token of the caller's own isn't printed
+        shown = token if token == DEFAULT_TOKEN else "$BAKONG_TOKEN"  # the caller's token isn't printed
         token_line = f"The token it takes:                     {shown if shown == token else 'the one given'}"
-        print(server.url)
-        print(_WHAT_TO_TRY.format(url=server.url, token=shown, token_line=token_line))
+        text = _WHAT_TO_TRY.format(url=server.url, token=shown, token_line=token_line)
+        say(server.url, *text.split("\n"))
     sys.stdout.flush()
-    # uvicorn shuts down on a signal and then raises it again: for SIGTERM that must be an end like any other.
+    # uvicorn stops at a signal and raises it again. After SIGTERM the exit code must be 0, too.
     signal.signal(signal.SIGTERM, _end)
     with contextlib.suppress(KeyboardInterrupt):
         server.run()

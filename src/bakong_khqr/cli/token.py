@@ -1,9 +1,10 @@
-"""`khqr token show` and `khqr token renew`: what a token says of itself, and a new one, neither shown unasked."""
+"""`khqr token show` shows the claims of a token, and `khqr token renew` gets a new token.
+
+They show a token only if an option asks for it.
+"""
 
 import contextlib
-import json as json_module
 import os
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from cyclopts import App, Parameter
 from bakong_khqr.api import Token
 from bakong_khqr.cli.bakong import BY_ENVIRONMENT, NO, UNUSABLE, YES, Asking, failed
 from bakong_khqr.cli.language import Language, spoken
+from bakong_khqr.cli.writing import complain, say, say_json
 from bakong_khqr.errors import BakongError
 
 app = App(name="token", help="The developer token: its claims and days left, and how to renew it.")
@@ -32,9 +34,9 @@ _SAID = {
 @app.default
 @app.command
 def show(*, asking: Asking = BY_ENVIRONMENT, language: Language = None, json: bool = False) -> int:
-    """Show a token's claims and how many days are left, without showing the token. Asks nobody.
+    """Show the claims of a token and its days left, but not the token. This sends nothing.
 
-    Exit code 0 when it is valid (or doesn't say), 1 when it has expired, 2 when there is none to read.
+    Exit code 0: it is valid, or doesn't say. 1: it has expired. 2: there is no token.
     """
     tongue = spoken(language)
     try:
@@ -42,7 +44,7 @@ def show(*, asking: Asking = BY_ENVIRONMENT, language: Language = None, json: bo
     except (BakongError, OSError) as error:
         return failed("token show", error, tongue, json=json)
     if token is None:
-        print(f"khqr token show: {_SAID['none'][tongue == 'km']}", file=sys.stderr)
+        complain(f"khqr token show: {_SAID['none'][tongue == 'km']}")
         return UNUSABLE
     days = token.days_left(datetime.now(UTC))
     claims: dict[str, Any] = {
@@ -52,13 +54,13 @@ def show(*, asking: Asking = BY_ENVIRONMENT, language: Language = None, json: bo
         "days_left": days,
     }
     if json:
-        print(json_module.dumps(claims))
+        say_json(claims)
     else:
         for name, value in claims.items():
             if value is not None:
-                print(f"{_SAID[name][tongue == 'km']}: {value}")
+                say(f"{_SAID[name][tongue == 'km']}: {value}")
         if days is None or days < 0:
-            print(_SAID["unknown" if days is None else "expired"][tongue == "km"])
+            say(_SAID["unknown" if days is None else "expired"][tongue == "km"])
     return NO if days is not None and days < 0 else YES
 
 
@@ -72,24 +74,24 @@ def renew(
     language: Language = None,
     json: bool = False,
 ) -> int:
-    """Get a new token for the registered email, `BAKONG_EMAIL` by default. The old one may stop working.
+    """Get a new token for the registered email, `BAKONG_EMAIL` by default. The old token may stop working.
 
-    Exit code 0 with the new token, 2 for options that can't be used, 3 when Bakong gave none.
+    Exit code 0: there is a new token. 2: wrong options. 3: Bakong gave no token.
 
     Parameters
     ----------
     out
-        Write the token to this file, which only its owner may read; what was in it is replaced.
+        Write the token to this file, which only its owner can read. Its old content is replaced.
     reveal
-        Print the token, for a program that reads it. Give this or `--out`: nothing else shows a token.
+        Print the token, for a program that reads it. Give this option or `--out`.
     email
-        The registered email. On a command line others may see it; `BAKONG_EMAIL` is safer.
+        The registered email. Others may see a command line, so `BAKONG_EMAIL` is safer.
     json
         Print one JSON object: `expires_at`, and `token` with `--reveal`.
     """
     tongue = spoken(language)
     if out is None and not reveal:
-        print("khqr token renew: say where the new token goes: --out FILE, or --reveal to print it", file=sys.stderr)
+        complain("khqr token renew: give --out FILE to write the new token, or --reveal to print it")
         return UNUSABLE
     try:
         if out is not None:
@@ -102,23 +104,23 @@ def renew(
         return failed("token renew", error, tongue, json=json)
     if json:
         expires_at = token.expires_at and token.expires_at.isoformat()
-        print(json_module.dumps({"expires_at": expires_at} | ({"token": token.reveal()} if reveal else {})))
+        say_json({"expires_at": expires_at} | ({"token": token.reveal()} if reveal else {}))
     elif reveal:
-        print(token.reveal())
+        say(token.reveal())
     if out is not None:
-        print(f"{_SAID['renewed'][tongue == 'km']} {out}", file=sys.stderr)
+        complain(f"{_SAID['renewed'][tongue == 'km']} {out}")
     return YES
 
 
 def _check_writable(path: Path) -> None:
-    """Find out before the renewal that a new token would have no place to go."""
+    """Raise `OSError` before the renewal if the new token can't be written."""
     beside = path.with_name(f".{path.name}.new")
     beside.touch(mode=0o600)
     beside.unlink()
 
 
 def _write_privately(path: Path, token: Token) -> None:
-    """Replace the file in one step, readable by its owner alone: a crash leaves the old token or the new one."""
+    """Replace the file in one step, so that a crash leaves the old token or the new one. Only its owner can read it."""
     beside = path.with_name(f".{path.name}.new")
     with contextlib.suppress(FileNotFoundError):
         beside.unlink()

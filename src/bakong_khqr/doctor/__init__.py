@@ -1,6 +1,6 @@
 """Why Bakong doesn't answer: token, clock, address, TLS, user agent, country, firewall, quota, closed list.
 
-`examination.py` asks and yields findings; `findings.py` says each of them, with what to do, in English and Khmer.
+`examination.py` asks and yields findings; `findings.py` has the words of each finding in English and Khmer.
 """
 
 from bakong_khqr.doctor.examination import examine

@@ -1,5 +1,5 @@
-# ruff: noqa: E501 - a table of sentences reads best with a sentence on a line
-"""What the doctor can find: a table of findings, each with its verdict and what to do about it, in English and Khmer."""
+# ruff: noqa: E501 - in a table of sentences, each sentence has its line
+"""The findings of the doctor: a table with the verdict of each, and with its words in English and Khmer."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ Language = Literal["en", "km"]
 
 
 class Verdict(StrEnum):
-    """How a finding is meant."""
+    """What a finding means for the calls of a client."""
 
     OK = "ok"
+    """It is right."""
     WARNING = "warning"
+    """It is worth knowing, but stops no call."""
     FAILURE = "failure"
+    """A reason why calls fail."""
 
 
 @frozen
 class Wording:
-    """A finding's words in one language: what was found, and what to do (empty where there is nothing to do)."""
+    """The words of a finding in one language: what was found, and what to do; empty if there is nothing to do."""
 
     found: str
     advice: str = ""
@@ -30,22 +33,24 @@ class Wording:
 
 @frozen(kw_only=True)
 class Finding:
-    """One thing found. `code` is a key of `WORDINGS`; `facts` fill its words and hold no secret."""
+    """One thing that the doctor found."""
 
     code: str
+    """A key of `WORDINGS`: `"token_expired"`."""
     facts: Mapping[str, object] = field(factory=dict)
+    """The values that the sentences of the finding show. No secret is among them."""
 
     @property
     def verdict(self) -> Verdict:
-        """Whether it is fine, worth knowing, or what is wrong."""
+        """Whether the finding is right, worth knowing, or wrong."""
         return WORDINGS[self.code][0]
 
     def found(self, language: Language = "en") -> str:
-        """What was found, in a sentence."""
+        """Return what was found, in a sentence."""
         return self._wording(language).found.format_map(self.facts)
 
     def advice(self, language: Language = "en") -> str:
-        """What to do about it; empty where there is nothing to do."""
+        """Return what to do about it; empty if there is nothing to do."""
         return self._wording(language).advice.format_map(self.facts)
 
     def _wording(self, language: Language) -> Wording:
@@ -80,7 +85,7 @@ WORDINGS: dict[str, tuple[Verdict, Wording, Wording]] = {
     "token_of_a_relay": (
         FAILURE,
         Wording(
-            "The token is a relay's, not Bakong's.",
+            "The token is from a relay, not from Bakong.",
             "Use the token that the National Bank of Cambodia mailed to you; it begins with eyJ. A relay sees every payment.",
         ),
         Wording(
@@ -90,7 +95,7 @@ WORDINGS: dict[str, tuple[Verdict, Wording, Wording]] = {
     ),
     "token_without_dates": (
         WARNING,
-        Wording("The token doesn't say when it expires.", "Bakong's tokens are JWTs that do. A simulator's need not."),
+        Wording("The token doesn't say when it expires.", "Bakong's tokens are JWTs with an expiry. A simulator's token may have none."),
         Wording("ថូខឹននេះមិនប្រាប់ថ្ងៃផុតកំណត់ទេ។", "ថូខឹនរបស់បាគងជា JWT ដែលមានថ្ងៃផុតកំណត់។ ថូខឹនសម្រាប់សាកល្បងអាចគ្មាន។"),
     ),
     # The way to the host
@@ -107,8 +112,34 @@ WORDINGS: dict[str, tuple[Verdict, Wording, Wording]] = {
     ),
     "plain_http": (
         WARNING,
-        Wording("The address is http, and {host} isn't this machine.", "The token travels in the clear: use https or an SSH tunnel."),
+        Wording("The address is http, and {host} isn't this machine.", "Everybody on the way can read the token: use https or an SSH tunnel."),
         Wording("អាសយដ្ឋានប្រើ http ហើយ {host} មិនមែនម៉ាស៊ីននេះទេ។", "ថូខឹនធ្វើដំណើរដោយគ្មានការការពារ៖ សូមប្រើ https ឬ SSH tunnel។"),
+    ),
+    "environment_unfit": (
+        FAILURE,
+        Wording("A setting of the environment can't be used: {reason}.", "Correct or unset this variable, because every client fails with it."),
+        Wording("ការកំណត់ក្នុង environment ប្រើមិនបាន៖ {reason}។", "សូមកែ ឬលុបអថេរនេះ ព្រោះវាធ្វើឲ្យកម្មវិធីភ្ជាប់មិនបាន។"),
+    ),
+    "by_proxy": (
+        OK,
+        Wording("The proxy of the environment, {proxy}, leads to {host} and asks DNS for it."),
+        Wording("Proxy {proxy} នៃ environment នាំទៅ {host} ហើយរកឈ្មោះវាតាម DNS។"),
+    ),
+    "proxy_wants_password": (
+        FAILURE,
+        Wording(
+            "The proxy on the way to {host} needs a user and a password (HTTP 407).",
+            "Put them in the proxy's URL: HTTPS_PROXY=http://user:password@host:port.",
+        ),
+        Wording(
+            "Proxy នៅតាមផ្លូវទៅ {host} ត្រូវការឈ្មោះអ្នកប្រើ និងពាក្យសម្ងាត់ (HTTP 407)។",
+            "សូមដាក់វាក្នុង URL របស់ proxy៖ HTTPS_PROXY=http://user:password@host:port។",
+        ),
+    ),
+    "proxy_failed": (
+        FAILURE,
+        Wording("The proxy on the way to {host} doesn't let the call through: {reason}.", "Check that the proxy runs, and that it may connect to {host}."),
+        Wording("Proxy នៅតាមផ្លូវទៅ {host} មិនអនុញ្ញាតឲ្យឆ្លងកាត់ទេ៖ {reason}។", "សូមពិនិត្យថា proxy កំពុងដំណើរការ និងអាចទៅដល់ {host}។"),
     ),
     "name_found": (OK, Wording("DNS knows {host}: {addresses}."), Wording("DNS ស្គាល់ {host}៖ {addresses}។")),
     "name_not_found": (
@@ -137,7 +168,7 @@ WORDINGS: dict[str, tuple[Verdict, Wording, Wording]] = {
         FAILURE,
         Wording(
             "This machine's clock is off by {seconds} s.",
-            "Set it by NTP (timedatectl set-ntp true): codes carry their times, and bank apps refuse expired ones.",
+            "Set it with NTP (timedatectl set-ntp true): codes have their times, and bank apps refuse expired codes.",
         ),
         Wording(
             "ម៉ោងម៉ាស៊ីននេះខុស {seconds} វិនាទី។",
@@ -153,7 +184,7 @@ WORDINGS: dict[str, tuple[Verdict, Wording, Wording]] = {
     "user_agent_refused": (
         FAILURE,
         Wording(
-            "The firewall refuses our User-Agent and lets a browser's through.",
+            "The firewall refuses our User-Agent and accepts a browser's.",
             "Something on the way removes or changes the User-Agent header: check your proxy or forwarder.",
         ),
         Wording(
@@ -176,7 +207,7 @@ WORDINGS: dict[str, tuple[Verdict, Wording, Wording]] = {
         FAILURE,
         Wording(
             "A firewall in front of Bakong refuses this machine (HTTP 403 by {server}).",
-            "Often an address of a data centre or abroad. Try a Cambodian address; if it is one, ask NBC to let it in.",
+            "It often refuses addresses of data centres and of other countries. Try a Cambodian address; if this is one, ask NBC to allow it.",
         ),
         Wording(
             "ជញ្ជាំងភ្លើងមុខបាគងបដិសេធម៉ាស៊ីននេះ (HTTP 403 ដោយ {server})។",
@@ -185,38 +216,38 @@ WORDINGS: dict[str, tuple[Verdict, Wording, Wording]] = {
     ),
     "no_bakong": (
         FAILURE,
-        Wording("What answers at {host} isn't Bakong (HTTP {status}).", "Check BAKONG_BASE_URL, and the path your forwarder passes on."),
+        Wording("The server at {host} isn't Bakong (HTTP {status}).", "Check BAKONG_BASE_URL, and the path that your forwarder uses."),
         Wording("អ្វីដែលឆ្លើយនៅ {host} មិនមែនបាគងទេ (HTTP {status})។", "សូមពិនិត្យ BAKONG_BASE_URL និងផ្លូវដែលម៉ាស៊ីនបញ្ជូនបន្តរបស់អ្នកផ្ញើទៅ។"),
     ),
     "bakong_in_trouble": (
         FAILURE,
-        Wording("Bakong itself is in trouble: {reason}.", "Nothing to mend here. No payment is unpaid because of it: ask again later."),
+        Wording("Bakong itself is in trouble: {reason}.", "There is nothing to correct here. It doesn't mean that a payment is unpaid: ask again later."),
         Wording("បាគងខ្លួនឯងកំពុងមានបញ្ហា៖ {reason}។", "មិនមានអ្វីត្រូវជួសជុលនៅទីនេះទេ។ នេះមិនមែនមានន័យថាមិនទាន់បង់ប្រាក់ទេ៖ សូមសួរម្ដងទៀតនៅពេលក្រោយ។"),
     ),
     # With the token
-    "token_accepted": (OK, Wording("Bakong takes the token."), Wording("បាគងទទួលយកថូខឹន។")),
+    "token_accepted": (OK, Wording("Bakong accepts the token."), Wording("បាគងទទួលយកថូខឹន។")),
     "token_refused": (
         FAILURE,
-        Wording("Bakong refuses the token, though it isn't expired.", "It was replaced by a newer one, or isn't whole. Renew it: khqr token renew."),
+        Wording("Bakong refuses the token, though it isn't expired.", "A newer token replaced it, or a part of it is missing. Renew it: khqr token renew."),
         Wording("បាគងបដិសេធថូខឹន ទោះបីវាមិនទាន់ផុតកំណត់ក៏ដោយ។", "ថូខឹននេះត្រូវបានជំនួសដោយថូខឹនថ្មី ឬមិនពេញលេញ។ សូមបន្តថូខឹន៖ khqr token renew។"),
     ),
     "wrong_environment": (
         FAILURE,
-        Wording("The token is of the other environment: {other} takes it.", "Set BAKONG_BASE_URL to https://{other}, or use this one's token."),
+        Wording("The token is of the other environment: {other} accepts it.", "Set BAKONG_BASE_URL to https://{other}, or use a token of this environment."),
         Wording("ថូខឹននេះជារបស់បរិស្ថានផ្សេង៖ {other} ទទួលយកវា។", "សូមកំណត់ BAKONG_BASE_URL ជា https://{other} ឬប្រើថូខឹនរបស់បរិស្ថាននេះ។"),
     ),
     "quota_spent": (
         FAILURE,
         Wording(
             "The token's calls for today are spent (code 17).",
-            "They should be back at midnight in Phnom Penh. Poll less (SPARING), use hints, and ask NBC for a larger quota.",
+            "The quota should be renewed at midnight in Phnom Penh. Ask less often (SPARING), use hints, and ask NBC for a larger quota.",
         ),
         Wording(
             "ចំនួនសួរប្រចាំថ្ងៃរបស់ថូខឹនអស់ហើយ (កូដ 17)។",
             "គួរមានវិញនៅពាក់កណ្ដាលអធ្រាត្រម៉ោងភ្នំពេញ។ សូមសួរឲ្យតិច (SPARING) ប្រើ hint និងស្នើ NBC បង្កើនចំនួន។",
         ),
     ),
-    "list_open": (OK, Wording("The MD5 list answers: 50 payments can be asked for in a call."), Wording("បញ្ជី MD5 ឆ្លើយ៖ អាចសួរ ៥០ ការទូទាត់ក្នុងមួយដង។")),
+    "list_open": (OK, Wording("The MD5 list answers: one call can ask for 50 payments."), Wording("បញ្ជី MD5 ឆ្លើយ៖ អាចសួរ ៥០ ការទូទាត់ក្នុងមួយដង។")),
     "list_closed": (
         WARNING,
         Wording("The MD5 list is closed (HTTP 403), as usual in production.", 'Use transactions_by_md5(..., fallback="singles").'),
@@ -227,7 +258,7 @@ WORDINGS: dict[str, tuple[Verdict, Wording, Wording]] = {
         OK,
         Wording(
             "This MD5 has no payment yet.",
-            "If somebody paid: is it the MD5 of the very text that was scanned, of a dynamic code, and of this environment?",
+            "If somebody paid: is it the MD5 of exactly the scanned text, of a dynamic code, and of this environment?",
         ),
         Wording(
             "MD5 នេះមិនទាន់មានការទូទាត់ទេ។",
@@ -236,7 +267,7 @@ WORDINGS: dict[str, tuple[Verdict, Wording, Wording]] = {
     ),
     "answer_unclear": (
         FAILURE,
-        Wording("The answer can't be understood: {reason}.", "Run it again; if it stays so, report it with this line."),
+        Wording("The answer can't be understood: {reason}.", "Run this again. If the result is the same, report it with this line."),
         Wording("មិនអាចយល់ចម្លើយបានទេ៖ {reason}។", "សូមដំណើរការម្ដងទៀត បើនៅដដែល សូមរាយការណ៍ជាមួយបន្ទាត់នេះ។"),
     ),
 }  # fmt: skip

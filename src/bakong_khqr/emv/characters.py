@@ -1,8 +1,8 @@
 """Which characters a payload may hold: the printable ones of the Basic Multilingual Plane.
 
 A length in a payload counts characters. Beyond that plane implementations count differently (JavaScript two, Python
-one), so nobody could say where such a value ends; lone surrogates have no bytes in UTF-8; control characters have no
-look.
+one), so readers would disagree where such a value ends. Lone surrogates have no bytes in UTF-8, and control
+characters can't be seen.
 """
 
 import re
@@ -18,8 +18,8 @@ _REFUSED = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\U00010000-\U0010ffff]")
 def exact(value: T) -> T:
     """Return a text as a plain `str`, and anything else as it is.
 
-    A member of a `(str, Enum)` class is its text to `len` and its name to an f-string: written as it is given, a field
-    would have the length of the one and the letters of the other.
+    For a member of a `(str, Enum)` class, `len()` measures the value but an f-string may write the name, so the length
+    and the text of a field could disagree.
     """
     return str.__str__(value) if isinstance(value, str) else value  # type: ignore[return-value]  # a str is one of T
 
@@ -42,3 +42,8 @@ def character_fault(text: str, at: int, *, field: str | None = None, offset: int
         field=field,
         offset=offset,
     )
+
+
+def printable(text: str) -> str:
+    """Return `text` with every invisible character spelled out, so that a payload can't control a terminal."""
+    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text)

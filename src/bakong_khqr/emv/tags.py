@@ -20,20 +20,22 @@ Source = Literal["EMVCo", "KHQR"]
 
 @frozen
 class Tag:
-    """What a data object is: its name, what it holds, and who says so.
-
-    `path` is its place; an ID may be a range (`"26-51"`). `format` is N for digits, ans for printable ASCII, S for any
-    text, template for data objects. `least` and `most` bound the value's length in characters. `presence` is M for
-    mandatory, O for optional, C for conditional.
-    """
+    """What a data object is: its name, what it holds, and who defines it."""
 
     path: Path
+    """The IDs from the top down, each of which may be a range: `("62", "50-99")`."""
     name: str
+    """EMVCo's or KHQR's name: `"Merchant Name"`."""
     format: Format
+    """`"N"` for digits, `"ans"` for printable ASCII, `"S"` for any text, `"template"` for data objects."""
     least: int
+    """The fewest characters of the value."""
     most: int
+    """The most characters of the value."""
     presence: Presence
+    """`"M"` for mandatory, `"O"` for optional, `"C"` for conditional."""
     source: Source
+    """Who defines it: `"EMVCo"` or `"KHQR"`."""
 
 
 _ROWS: tuple[tuple[str, str, Format, int, int, Presence, Source], ...] = (
@@ -102,16 +104,21 @@ _ROWS: tuple[tuple[str, str, Format, int, int, Presence, Source], ...] = (
 
 TAGS = tuple(Tag(tuple(row[0].split(".")), *row[1:]) for row in _ROWS)
 
-# The five that KHQR defines have to nest. The others belong to somebody whose habits we don't know: text is let pass.
+# The five that KHQR defines must nest. The others belong to other schemes, which may put plain text there.
 NESTS_ALWAYS = frozenset({"29", "30", "62", "64", "99"})
 NESTS_WHERE_IT_CAN = frozenset(f"{number:02}" for number in (*range(26, 52), *range(80, 100))) - NESTS_ALWAYS
 NESTS_IN_ADDITIONAL_DATA = frozenset(f"{number:02}" for number in range(50, 100))
 
 
 @cache
-def describe(*path: str) -> Tag | None:
-    """Return what the data object at `path` is (`describe("62", "01")`), or `None` where no standard says."""
+def describe(*path: str, khqr: bool = True) -> Tag | None:
+    """Return what the data object at `path` is (`describe("62", "01")`), or `None` if no standard defines it.
+
+    With `khqr=False` it is what EMVCo says alone: other countries use 29, 30 and 99 for their own templates.
+    """
     for tag in TAGS:
+        if tag.source == "KHQR" and not khqr:
+            continue
         if len(tag.path) == len(path) and all(map(_within, path, tag.path)):
             return tag
     return None

@@ -47,15 +47,18 @@ def _data_object(given: object) -> "DataObject":
 class DataObject:
     """One (ID, length, value) triple of a payload.
 
-    `value` is its whole text. A template also has the `data_objects` that its value spells out; make one with
-    `DataObject.template("62", [...])`. `offset` is the place of its ID in the payload, in characters; it takes no
-    part in comparisons.
+    A template also has the `data_objects` that its value spells out: make one with `DataObject.template("62", [...])`.
+    `offset` plays no part in comparisons.
     """
 
     id: str = field(converter=_text)
+    """Two digits: `"59"`."""
     value: str = field(converter=_text)
+    """The whole text of the value, of a template too."""
     data_objects: "tuple[DataObject, ...]" = field(default=(), converter=_data_objects)
+    """The data objects that a template holds; empty for any other."""
     offset: int = field(default=0, eq=False, kw_only=True)
+    """Where the ID stands in the payload, in characters."""
 
     @classmethod
     def template(cls, id: str, data_objects: Iterable["DataObject"]) -> "DataObject":  # noqa: A002 - the standard's word
@@ -64,27 +67,44 @@ class DataObject:
         return cls(id, _written(inner, (id,)), inner)
 
 
+class _Heads(dict[str, tuple[str, int] | None]):
+    """The ID and the length that four digits say. What was met is kept: at most all 10,000."""
+
+    def __missing__(self, head: str) -> tuple[str, int] | None:
+        identifier, length = head[:2], _NUMBERS.get(head[2:])
+        if length is None or identifier not in _NUMBERS:
+            return None
+        self[head] = found = (identifier, length)
+        return found
+
+
+_HEADS = _Heads()
+
+
 def split(text: str) -> tuple[list[tuple[str, str]], int]:
     """Return the (ID, value) pairs of one level, and where reading stopped: `len(text)` when all was read."""
     pairs = []
     position, end = 0, len(text)
     while position < end:
         start = position + 4
-        identifier = text[position : position + 2]
-        length = _NUMBERS.get(text[position + 2 : start])
-        if length is None or identifier not in _NUMBERS or start + length > end:
+        head = _HEADS[text[position:start]]
+        if head is None:
             break
-        position = start + length
-        pairs.append((identifier, text[start:position]))
+        identifier, length = head
+        stop = start + length
+        if stop > end:
+            break
+        pairs.append((identifier, text[start:stop]))
+        position = stop
     return pairs, position
 
 
 def parse(payload: str) -> tuple[DataObject, ...]:
     """Return the data objects of any EMVCo merchant-presented payload, templates with theirs. Its CRC isn't checked.
 
-    29, 30, 62, 64 and 99 must nest; 26 to 51, 80 to 98 and 62.50 to 62.99 nest where they can and are text where they
-    don't (EMVCo QRCPS-MPM 1.1, 3.3). Raises `InvalidKHQR` with the offset of the fault, `TypeError` for anything but
-    text.
+    29, 30, 62, 64 and 99 must nest; 26 to 51, 80 to 98 and 62.50 to 62.99 nest if their text can be read so, and are
+    text if not (EMVCo QRCPS-MPM 1.1, 3.3). Raises `InvalidKHQR` with the offset of the fault, `TypeError` for anything
+    but text.
     """
     check_text(payload)
     if (at := refused_character(payload)) is not None:
@@ -162,10 +182,10 @@ def _malformed(text: str, stop: int, base: int, path: Path) -> InvalidKHQR:
     if left < 0:
         fault = f"{text[stop:]!r} is too short for a data object: two digits of ID and two of length"
     elif identifier not in _NUMBERS:
-        fault = f"{identifier!r} is no ID: two digits"
+        fault = f"{identifier!r} isn't a valid ID: an ID is two digits"
     elif length not in _NUMBERS:
         at += 2
-        fault = f"{length!r} is no length of data object {identifier}: two digits"
+        fault = f"{length!r} isn't a valid length of data object {identifier}: a length is two digits"
     else:
         at += 2
         fault = f"data object {identifier} says {length} characters but {left} are left"
@@ -206,7 +226,7 @@ def _written(data_objects: Sequence[DataObject], path: Path) -> str:
     """Return the text of one level, after checking that it can be read back."""
     for one in data_objects:
         if len(one.id) != 2 or one.id not in _NUMBERS:
-            message = f"{shown(one.id)} is no ID: two digits"
+            message = f"{shown(one.id)} isn't a valid ID: an ID is two digits"
             raise InvalidKHQR(ErrorCode.MALFORMED_TLV, message, length=len(one.id), limit=2)
     ordered = sorted(one.id for one in data_objects)
     for first, second in pairwise(ordered):
@@ -221,7 +241,7 @@ def _data_object_text(one: DataObject, path: Path) -> str:
     name = ".".join(here)
     if one.data_objects and not may_nest(here):
         raise InvalidKHQR(
-            ErrorCode.NESTING_TOO_DEEP, f"data object {name} holds others; by the standard it is no template"
+            ErrorCode.NESTING_TOO_DEEP, f"data object {name} holds others; by the standard it isn't a template"
         )
     if one.data_objects and one.value != _written(one.data_objects, here):
         message = f"template {name}: its value and its data objects differ; make it with DataObject.template"

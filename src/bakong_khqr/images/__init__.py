@@ -1,9 +1,9 @@
-"""Pictures of a payload. A room that knows the payload's text and plain words, and nothing of what they mean.
+"""Pictures of a payload. This room gets the payload and plain texts, and doesn't know what they mean.
 
-- `symbol.py` draws the plain QR symbol, whose cells `modules.py` computes with the `mask.py` that suits them;
-- `card_painting.py` draws the KHQR card that `card.py` lays out; `typesetting.py` shapes and fits its texts and
+- `symbol.py` draws the plain QR symbol; `modules.py` computes its cells, and `mask.py` chooses its mask;
+- `card_painting.py` draws the KHQR card that `card.py` lays out; `typesetting.py` shapes and fits its texts, and
   `lettering.py` draws them;
-- `icon.py` and `artwork.py` take in the pictures that a caller brings.
+- `icon.py` and `artwork.py` read the pictures that a caller gives.
 """
 
 from bakong_khqr.images.artwork import Artwork

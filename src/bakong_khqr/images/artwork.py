@@ -1,6 +1,6 @@
-"""The pictures that a caller brings, read and checked: the icon at the centre of a symbol and the logo on a card.
+"""Reads and checks the pictures that a caller gives: the icon at the centre of a symbol and the logo on a card.
 
-Only PNG is taken, and it is looked at before it is unpacked: the file may come from a merchant.
+Only PNG is accepted. Its header is checked before it is unpacked, because the file may come from a merchant.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Artwork = str | os.PathLike[str] | bytes
 """A PNG picture: the path of the file, or its bytes."""
 
 LARGEST_SIDE = 4096
-"""Pixels. Far more than a card can show, and little enough to unpack in memory (64 MB)."""
+"""The longest side in pixels. It is more than a card shows, and needs at most 64 MB of memory."""
 
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -26,7 +26,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 @attrs.frozen
 class Picture:
-    """A caller's picture: as it came, for SVG, and as pixels with transparency, for PNG."""
+    """A caller's picture: its file for SVG, and its pixels with transparency for PNG."""
 
     png: bytes
     image: Image.Image
@@ -44,9 +44,9 @@ class Picture:
 
 
 def read(artwork: Artwork, *, field: str) -> Picture:
-    """Read a PNG picture. `field` is the argument it was given for, which the errors name.
+    """Read a PNG picture. `field` is the name of the argument, for the errors.
 
-    Raises `OSError` where a file can't be read, `TypeError` for anything but a path or bytes, and `ValueError` for a
+    Raises `OSError` if a file can't be read, `TypeError` for anything but a path or bytes, and `ValueError` for a
     picture that isn't a PNG, is damaged, or is over 4096 pixels wide or high.
     """
     if isinstance(artwork, bytes):
@@ -58,13 +58,13 @@ def read(artwork: Artwork, *, field: str) -> Picture:
     if not png.startswith(SIGNATURE):
         raise ValueError(f"{field}: this is not a PNG picture ({len(png)} bytes)")
     try:
-        opened = PngImageFile(BytesIO(png))  # reads the size, and no pixels yet
+        opened = PngImageFile(BytesIO(png))  # reads only the size
         too_large = max(opened.size) > LARGEST_SIDE
         image = None if too_large else opened.convert("RGBA")
-    except (OSError, SyntaxError, ValueError) as error:  # all three are Pillow's words for it
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow raises all three
         raise ValueError(f"{field}: the PNG picture is damaged: {error}") from error
     if image is None:
         raise ValueError(
-            f"{field}: the picture is {opened.width} x {opened.height} pixels; a side may have {LARGEST_SIDE}"
+            f"{field}: the picture has {opened.width} x {opened.height} pixels; a side may have {LARGEST_SIDE}"
         )
     return Picture(png, image)

@@ -1,8 +1,8 @@
-"""The KHQR card, laid out: what stands where, in pixels. Nothing is drawn here.
+"""Lays out the KHQR card: it computes the place of each part, in pixels, and draws nothing.
 
-The proportions are those on which independent implementations of the national bank's card agree: 20 wide to 29 high,
-a red header of 12 per cent of the height with a folded corner, the receiver's name at 3 per cent, the amount in bold
-at 6.5, a dashed line, and the symbol with 10 per cent of the height on either side and 8 above and below it.
+Independent implementations of the national bank's card agree on these proportions: 20 wide and 29 high, a red header of
+12 per cent of the height with a folded corner, the merchant's name at 3 per cent, the amount in bold at 6.5 per cent, a
+dashed line, and the symbol with 10 per cent of the height on each side and 8 per cent above and below it.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ GREY = "#B0B0B0"
 
 LEAST_WIDTH = 400
 LEAST_WIDTH_WITH_ALTERNATE_NAME = 600
-"""Pixels. Below them, codes on blurred small cards stop being read; a second name makes the code larger by a third."""
+"""In pixels. Phones can't read blurred smaller cards. A second name makes the payload longer by a third."""
 LARGEST_WIDTH = 5_000
 LEAST_MODULE = 3
-"""Pixels a module: with less, a phone's camera can't tell the cells apart."""
+"""The least pixels of a module: with fewer, a phone's camera can't distinguish the cells."""
 
-# Shares of the card's height; letters by their em.
+# Shares of the card's height. The size of letters is their em.
 HEADER = 0.12
 FOLD = 0.055
 NAME = 0.03
@@ -49,14 +49,14 @@ GAP = 0.012  # between the amount and the currency behind it
 SYMBOL_MARGIN = 0.08  # above and below the symbol
 
 # Shares of its width.
-SYMBOL_BOX = Fraction(71, 100)  # what is left by margins of 10 per cent of the height, which is 29/20 of the width
+SYMBOL_BOX = Fraction(71, 100)  # the margins are 10 per cent of the height, which is 29/20 of the width
 LOGO_WIDTH = 0.6  # the most that a logo takes
 
 WORDMARK = 0.45
 """The height of the logo, and the size of the plain "KHQR" in its place, as a share of the header's height."""
 
 # In ems.
-CAPITAL = 0.705  # a capital letter of Nunito Sans is so high
+CAPITAL = 0.705  # the height of a capital letter of Nunito Sans
 LEADING = 1.45  # from line to line, with room for Khmer's subscripts and stacked vowels
 BASELINE = 1.03  # from a line's top to its baseline
 
@@ -66,7 +66,7 @@ Row = list[tuple[Line, float]]
 
 @attrs.frozen(kw_only=True)
 class CardLayout:
-    """Where everything on a card stands, in pixels from its top left corner."""
+    """The places of everything on a card, in pixels from its top left corner."""
 
     width: int
     height: int
@@ -152,7 +152,7 @@ def _check_width(width: int, modules_a_side: int, merchant_name_alternate: str |
         least, reason = for_symbol, f"a card whose symbol has {modules_a_side} x {modules_a_side} modules"
     if width < least:
         raise ValueError(
-            f"width: {shown(width)} pixels are too few for a phone to read it; {reason} needs at least {least}"
+            f"width: {shown(width)} pixels are too few, because phones can't read it; {reason} needs at least {least}"
         )
     if width > LARGEST_WIDTH:
         raise ValueError(f"width: {shown(width)} pixels; the most is {LARGEST_WIDTH}")
@@ -161,7 +161,7 @@ def _check_width(width: int, modules_a_side: int, merchant_name_alternate: str |
 def _amount(
     amount_text: str | None, currency: str, regular: Sequence[Font], bold: Sequence[Font], height: int, box: int
 ) -> Row:
-    """The amount and, smaller behind it, the currency; the currency alone where the payer chooses the amount."""
+    """Lay out the amount with the smaller currency behind it, or only the currency if the payer enters the amount."""
     word, size = fit_line(currency, regular, size=height * CURRENCY, width=box / 4, field="currency")
     if amount_text is None:
         return [(word, size)]
@@ -170,7 +170,7 @@ def _amount(
 
 
 def _stacked(rows: Sequence[Row], gap: float, left: int, top: int, bottom: int) -> tuple[PlacedLine, ...]:
-    """Stack the rows in the middle between `top` and `bottom`; all get smaller where they would not fit."""
+    """Stack the rows in the middle between `top` and `bottom`. If they don't fit, all become smaller."""
     heights = [max(size for _, size in row) * LEADING for row in rows]
     shrink = min(1.0, (bottom - top) / sum(heights))
     y = top + (bottom - top - sum(heights) * shrink) / 2
@@ -186,7 +186,7 @@ def _stacked(rows: Sequence[Row], gap: float, left: int, top: int, bottom: int) 
 
 
 def _wordmark(bold: Sequence[Font], width: int, header: int) -> PlacedLine:
-    """Plain "KHQR" in the middle of the header, for a card without a logo."""
+    """Lay out plain "KHQR" in the middle of the header, for a card without a logo."""
     line = shape("KHQR", bold, field="wordmark")
     size = header * WORDMARK
     return PlacedLine(line, (width - line.width * size) / 2, header / 2 + size * CAPITAL / 2, size, WHITE)

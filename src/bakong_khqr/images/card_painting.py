@@ -1,4 +1,4 @@
-"""The KHQR card, drawn from its layout: as PNG and as SVG. Text becomes outlines in both, so no viewer needs a font."""
+"""Draws the KHQR card from its layout, as PNG and as SVG. Texts become outlines, so no viewer needs a font."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from bakong_khqr.images.lettering import draw, svg_path
 from bakong_khqr.images.symbol import outline, raster
 from bakong_khqr.images.typesetting import FontFile
 
-# A card has a white and a red ground, and on each only shades between two colours. So it is drawn in 256 levels, which
-# take an eighth of the time to compress that true colours do; a caller's logo or icon needs those all the same.
+# A card has a white and a red ground, and each has only shades between two colours. So it is drawn in 256 levels, which
+# are compressed eight times as fast as true colours. A caller's logo or icon needs true colours.
 INK, DIVIDER, PAPER = 0, 88, 127  # the divider is GREY
 PAPER_BY_HEADER, HEADER = 128, 255
 PALETTE = [
@@ -24,7 +24,7 @@ PALETTE = [
     *(round(255 + (red - 255) * level / 127) for level in range(128) for red in ImageColor.getrgb(RED)),
 ]
 COMPRESS_LEVEL = 3
-"""Half the time of zlib's usual 6, for files a tenth larger."""
+"""It takes half the time of zlib's usual level 6, and the files are a tenth larger."""
 
 
 def card_png(
@@ -42,16 +42,16 @@ def card_png(
     """Return the KHQR card of a payload as a PNG file, `width` pixels wide and 29/20 of that high.
 
     `merchant_name_alternate` is a second name in another language. `amount_text` is the amount as people write it
-    (`"$ 2.50"`, `"៛ 10,000"`), None where the payer chooses it; `currency` stands small behind it. `logo` takes the
-    place of the plain word "KHQR" in the header and `icon` goes to the centre of the symbol, 0.18 of its width: each
-    the path or the bytes of a PNG. The bank's own are not part of this package. `fonts` are the paths or bytes of
-    further TrueType or OpenType fonts, for characters that are neither Latin nor Khmer. Names that are too long get
-    smaller, then take two lines.
+    (`"$ 2.50"`, `"៛ 10,000"`), `None` if the payer enters it; the small `currency` follows it. `logo` replaces the word
+    "KHQR" in the header, and `icon` is drawn at the centre of the symbol, with 0.18 of its width: both are the path or
+    the bytes of a PNG. The pictures of the bank aren't in this package. `fonts` are paths or bytes of more TrueType or
+    OpenType fonts, for characters that are neither Latin nor Khmer. A name that is too long becomes smaller, and then
+    takes two lines.
 
-    The symbol has error correction M and whole pixels a module. Raises `TypeError` and `ValueError` that name the
-    argument: a width under 400 (600 with a second name, more where the payload makes the modules smaller than 3
-    pixels), a text that doesn't fit, a character that no font has, a picture that isn't a PNG; and `OSError` where a
-    file can't be read.
+    The symbol has error correction M, and its modules have whole pixels. Raises `TypeError` and `ValueError` with the
+    argument for a width under 400 (600 with a second name, and more if a module would have less than 3 pixels), a text
+    that doesn't fit, a character that no font has, and a picture that isn't a PNG; and `OSError` if a file can't be
+    read.
     """
     card = lay_out(
         payload,
@@ -89,7 +89,7 @@ def card_png(
 
 
 def _fold(side: int) -> Image.Image:
-    """The folded corner as a mask: the triangle's right angle is at the top right, its long edge smooth."""
+    """Draw the folded corner as a mask: a triangle with its right angle at the top right and a smooth long edge."""
     fine = Image.new("L", (side * 4, side * 4))
     ImageDraw.Draw(fine).polygon([(0, 0), (side * 4, 0), (side * 4, side * 4)], fill=255)
     return fine.resize((side, side), Image.Resampling.BOX)
@@ -109,7 +109,7 @@ def card_svg(
 ) -> str:
     """Return the KHQR card of a payload as an SVG document. Arguments and errors are those of `card_png`.
 
-    The texts are outlines, so they look the same where the fonts are missing; the merchant's name is also the title.
+    The texts are outlines, so no viewer needs the fonts. The merchant's name is also the title.
     """
     card = lay_out(
         payload,

@@ -1,7 +1,7 @@
-"""The icon at the centre of a symbol. It hides modules, so its size decides whether the symbol can be read at all.
+"""The icon at the centre of a symbol. It hides modules, so its size decides whether the symbol can be read.
 
-Measured with four decoders on small blurred prints: at level M and up to 0.20 of the symbol's width every code was
-still read; level L failed with any icon, and higher levels failed because their modules get smaller.
+Four decoders were measured on small blurred prints. At level M, they read every code with an icon of up to 0.20 of the
+symbol's width. Level L failed with any icon, and higher levels failed because their modules are smaller.
 """
 
 from __future__ import annotations
@@ -13,38 +13,38 @@ from bakong_khqr.errors import shown
 from bakong_khqr.images.artwork import Artwork, read
 
 ICON_SIZE = 0.18
-"""An icon's side as a share of the symbol's width, the quiet zone left out."""
+"""The side of an icon as a share of the symbol's width, without the quiet zone."""
 
 LARGEST_ICON_SIZE = 0.20
 
 
 @attrs.frozen
 class IconBox:
-    """The sides of the icon and of the white square behind it, in the picture's unit."""
+    """The sides of the icon and of the white square behind it, in the unit of the picture."""
 
     icon: float
     ground: float
 
 
 def check_icon(icon_size: float, error_correction: str) -> None:
-    """Refuse an icon that would make a symbol unreadable, with a `ValueError`; `TypeError` for a size of no number."""
+    """Raise `ValueError` for an icon that makes a symbol unreadable, and `TypeError` for a size that isn't a number."""
     if not isinstance(icon_size, int | float):
         raise TypeError(f"icon_size: expected a share of the symbol's width (float), got {type(icon_size).__name__}")
     if not 0 < icon_size <= LARGEST_ICON_SIZE:
         raise ValueError(
-            f"icon_size: {shown(icon_size)} of the symbol's width; it may be above 0, and {LARGEST_ICON_SIZE} at most"
+            f"icon_size: {shown(icon_size)} of the symbol's width; it takes more than 0 and at most {LARGEST_ICON_SIZE}"
         )
     if error_correction == "L":
-        raise ValueError("error_correction: level L can't make good what an icon covers; take M")
+        raise ValueError("error_correction: level L can't restore what an icon covers; use M")
 
 
 def icon_box(modules_a_side: int, icon_size: float, module: float = 1) -> IconBox:
     """Return the sides for an icon of `icon_size` of the symbol's width, in the unit that `module` is given in.
 
-    The white ground takes whole modules, so that none is left cut; it never exceeds 0.20 of the symbol either.
+    The white ground covers whole modules, so it cuts none. It is never more than 0.20 of the symbol.
     """
     icon = modules_a_side * icon_size
-    # A symbol's side is odd, and so is that of any square in its middle that cuts no module.
+    # The side of a symbol is odd, and so is the side of any square in its middle that cuts no module.
     ground = next(count for count in range(modules_a_side, 0, -2) if count <= modules_a_side * LARGEST_ICON_SIZE)
     while ground - 2 >= icon:
         ground -= 2

@@ -1,4 +1,4 @@
-"""A line of text, drawn: into the pixels of a picture, or as an SVG path. The outlines are the font's in both."""
+"""Draws a line of text, into the pixels of a picture or as an SVG path, from the outlines of the font."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from bakong_khqr.images.typesetting import PlacedLine
 
 
 def draw(image: Image.Image, placed: PlacedLine, ink: int) -> None:
-    """Draw the line into a greyscale image, its pixels blended towards the level `ink` (0 to 255) at the edges."""
+    """Draw the line into a greyscale image, in the level `ink` (0 to 255) with smooth edges."""
     rasterizer = hb.RasterDraw()
     for glyph in placed.line.glyphs:
         scale = placed.size * glyph.font.em
-        # HarfBuzz's pixels grow upwards from the baseline. The fractions of a pixel in the line's own place are kept.
+        # In HarfBuzz, y grows upwards from the baseline. The fractions of a pixel in the line's place are kept.
         x, y = placed.x % 1 + glyph.x * placed.size, glyph.y * placed.size - placed.baseline % 1
         rasterizer.transform = (scale, 0, 0, scale, x, y)
         rasterizer.draw_glyph(glyph.font.shaper, glyph.id)
     coverage = rasterizer.render()
     box = coverage.extents
-    if not (box.width and box.height):  # nothing but spaces
+    if not (box.width and box.height):  # only spaces
         return
     mask = Image.frombytes("L", (box.width, box.height), coverage.buffer, "raw", "L", box.stride, -1)
     left, top = int(placed.x) + box.x_origin, int(placed.baseline) - box.y_origin - box.height
@@ -45,7 +45,7 @@ def svg_path(placed: PlacedLine) -> str:
 
 @attrs.frozen
 class _Pen:
-    """Where a glyph's outline is written to, and how its coordinates become those of the line."""
+    """Writes the outline of a glyph to a path, in the coordinates of the line."""
 
     path: list[str]
     x: float

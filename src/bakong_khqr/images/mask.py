@@ -1,9 +1,9 @@
-"""Which of the eight masks makes a symbol the easiest to read (ISO/IEC 18004, 7.8.3).
+"""Chooses the one of the eight masks that makes a symbol the easiest to read (ISO/IEC 18004, 7.8.3).
 
-The standard counts four kinds of trouble: long runs and blocks of one colour, look-alikes of a finder pattern, and an
-uneven share of dark and light. The library counts them cell by cell, four fifths of the time that a picture takes.
-Here a symbol is one integer with a bit for each cell, row after row, so that a count is a few shifts and ANDs over all
-cells at once. The choice is the library's own: a test compares them.
+The standard gives penalties for four things: long runs and blocks of one colour, patterns that look like a finder
+pattern, and an uneven share of dark and light. The library counts them cell by cell, which takes four fifths of the
+time of a picture. Here a symbol is one integer with a bit for each cell, row after row, so a count needs only a few
+shifts and ANDs. A test compares the choice with the library's.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _DIGITS = bytes.maketrans(b"\0\1", b"01")
 
 
 def best_mask(symbol: QRCode) -> int:
-    """Return the mask, 0 to 7, with the lowest penalty for this symbol's data; the first of equals."""
+    """Return the mask, 0 to 7, with the lowest penalty for the data of this symbol."""
     unmasked = _cells(symbol, 0)
     side = symbol.modules_count
     return min(MASKS, key=lambda mask: penalty(unmasked ^ _flips(symbol.version)[mask], side))
 
 
 def penalty(cells: int, side: int) -> int:
-    """Return the standard's penalty of a symbol, given as bits (a set bit is dark), of `side` cells a row."""
+    """Return the standard's penalty of a symbol with `side` cells in a row. A set bit is a dark cell."""
     every = (1 << side * side) - 1
     like_next = _like_neighbour(cells, 1, _columns(side, side - 1))
     like_below = _like_neighbour(cells, side, every >> side)
@@ -43,18 +43,18 @@ def penalty(cells: int, side: int) -> int:
 
 
 def _like_neighbour(cells: int, step: int, having_one: int) -> int:
-    """Mark each cell whose neighbour, `step` bits on, has its colour."""
+    """Mark each cell that has the same colour as its neighbour `step` bits later."""
     return ~(cells ^ cells >> step) & having_one
 
 
 def _runs(like: int, step: int) -> int:
-    """Five of one colour in a row cost 3, each further one 1."""
+    """Return the penalty of the runs: 3 for five cells of one colour in a row, and 1 for each further cell."""
     fives = like & like >> step & like >> 2 * step & like >> 3 * step
     return fives.bit_count() + 2 * (fives & ~(fives << step)).bit_count()
 
 
 def _look_alikes(cells: int, every: int, step: int, with_room: int) -> int:
-    """Count dark-light-dark-dark-dark-light-dark with four light cells before or after it: eleven cells."""
+    """Count the patterns dark-light-dark-dark-dark-light-dark that have four light cells before or after them."""
     light = every & ~cells
     core = cells & light >> step & cells >> 2 * step & cells >> 3 * step & cells >> 4 * step
     core &= light >> 5 * step & cells >> 6 * step
@@ -64,13 +64,13 @@ def _look_alikes(cells: int, every: int, step: int, with_room: int) -> int:
 
 @cache
 def _columns(side: int, count: int) -> int:
-    """The first `count` cells of every row."""
+    """Return the first `count` cells of every row."""
     return sum(((1 << count) - 1) << row * side for row in range(side))
 
 
 @cache
 def _flips(version: int) -> tuple[int, ...]:
-    """What each mask turns over in a symbol of this version that has mask 0. It is the same whatever the data."""
+    """Return the cells that each mask inverts in a symbol of this version with mask 0. The data doesn't matter."""
     sample = QRCode(version=version, border=0)
     sample.add_data("KHQR")
     drawn = [_cells(sample, mask) for mask in MASKS]
@@ -78,6 +78,6 @@ def _flips(version: int) -> tuple[int, ...]:
 
 
 def _cells(symbol: QRCode, mask: int) -> int:
-    """Let the library lay out the symbol, its format information left blank, and read it as bits."""
+    """Let the library lay out the symbol without its format information, and return it as bits."""
     symbol.makeImpl(True, mask)
     return int(bytes(chain.from_iterable(symbol.modules)).translate(_DIGITS), 2)

@@ -1,6 +1,6 @@
-"""The modules of a QR symbol: the square of dark and light cells that a payload becomes. Nothing is drawn here.
+"""Makes the modules of a QR symbol: the square of dark and light cells for a payload. Nothing is drawn here.
 
-The symbol itself is made by the `qrcode` library; what is ours is which symbol a KHQR should be (ISO/IEC 18004).
+The `qrcode` library makes the symbol; this module chooses which symbol a KHQR should be (ISO/IEC 18004).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Modules = list[list[bool]]
 """The rows of a symbol from the top, dark cells true, without the quiet zone: 21 to 177 a side."""
 
 MOST_CHARACTERS = 7_089
-"""What the largest symbol holds at level L, if all are digits. More is refused before it is looked at."""
+"""The most characters of the largest symbol at level L, if all are digits. A longer payload is refused at once."""
 
 _LEVELS = {
     "L": constants.ERROR_CORRECT_L,
@@ -34,9 +34,9 @@ _LEVELS = {
 def modules(payload: str, *, error_correction: ErrorCorrection = "M") -> Modules:
     """Return the modules of the smallest symbol that holds `payload` in UTF-8 at this level of error correction.
 
-    The level is kept as asked, never raised to fill the symbol: a KHQR is shown at a fixed size, where larger modules
-    are read from further away than a stronger code. Raises `TypeError` for a payload that isn't text, `ValueError` for
-    one that is empty, holds a lone surrogate or is too long for any symbol, and for an unknown level.
+    The level is never raised to fill the symbol: a KHQR is shown at a fixed size, and phones read larger modules from
+    further away. Raises `TypeError` for a payload that isn't text, and `ValueError` for a payload that is empty, has a
+    lone surrogate or is too long for any symbol, and for an unknown level.
     """
     if not isinstance(payload, str):
         raise TypeError(f"payload: expected the text of a code (str), got {type(payload).__name__}")
@@ -44,7 +44,7 @@ def modules(payload: str, *, error_correction: ErrorCorrection = "M") -> Modules
         raise ValueError("payload: it is empty, so there is nothing to draw")
     if error_correction not in _LEVELS:
         raise ValueError(
-            f"error_correction: {shown(error_correction)} is none of {', '.join(get_args(ErrorCorrection))}"
+            f"error_correction: {shown(error_correction)} isn't one of {', '.join(get_args(ErrorCorrection))}"
         )
     try:
         text = payload.encode()
@@ -58,7 +58,7 @@ def modules(payload: str, *, error_correction: ErrorCorrection = "M") -> Modules
     symbol.add_data(text)
     try:
         symbol.best_fit()
-    except (DataOverflowError, ValueError) as error:  # the library says the latter: "Invalid version (was 41 ...)"
+    except (DataOverflowError, ValueError) as error:  # the library raises the latter: "Invalid version (was 41 ...)"
         raise ValueError(too_long) from error
     symbol.mask_pattern = best_mask(symbol)
     symbol.make(fit=False)

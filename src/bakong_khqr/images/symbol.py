@@ -1,4 +1,4 @@
-"""A payload drawn as a plain QR symbol: PNG, SVG, or text for a terminal."""
+"""Draws a payload as a plain QR symbol: PNG, SVG, or text for a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bakong_khqr.images.icon import ICON_SIZE, check_icon, icon_box, paste_icon,
 from bakong_khqr.images.modules import ErrorCorrection, Modules, modules
 
 LARGEST_SIDE = 10_000
-"""Pixels a side: a slip in `scale` shall be an error, not gigabytes."""
+"""The longest side in pixels: a wrong `scale` must be an error, and must not need gigabytes."""
 
 
 def png(
@@ -27,12 +27,12 @@ def png(
 ) -> bytes:
     """Return the payload's QR symbol as a PNG file, black on white.
 
-    `scale` is the pixels a module is wide, at least 1; a phone wants 3 or more. `border` is the quiet zone in modules:
-    4 by the standard, less only where the picture is put on white. `error_correction` is `"L"`, `"M"`, `"Q"` or `"H"`.
-    `icon` is the path or the bytes of a PNG, drawn at the centre on white with `icon_size` of the symbol's width, at
-    most 0.20. What it covers is damage that error correction makes good, so it can't go with level L.
+    `scale` is the width of a module in pixels, at least 1; phones need 3. `border` is the quiet zone in modules,
+    4 in the standard, and less only on a white page. `error_correction` is `"L"`, `"M"`, `"Q"` or `"H"`. `icon` is the
+    path or the bytes of a PNG, which is drawn at the centre on white, with `icon_size` of the symbol's width, at most
+    0.20. Error correction restores what the icon covers, so level L can't have an icon.
 
-    Raises `TypeError` and `ValueError` that name the argument, and `OSError` where the icon's file can't be read.
+    Raises `TypeError` and `ValueError` with the argument, and `OSError` if the icon's file can't be read.
     """
     rows = modules(payload, error_correction=error_correction)
     _check_size(rows, scale, border)
@@ -57,7 +57,7 @@ def svg(
 ) -> str:
     """Return the payload's QR symbol as an SVG document. Arguments and errors are those of `png`.
 
-    The drawing's unit is the module; `scale` gives the width and height it asks for, in pixels.
+    The unit of the drawing is the module. `scale` gives its width and height in pixels.
     """
     rows = modules(payload, error_correction=error_correction)
     _check_size(rows, scale, border)
@@ -74,10 +74,10 @@ def svg(
 
 
 def terminal(payload: str, *, border: int = 4, error_correction: ErrorCorrection = "M") -> str:
-    """Return the payload's QR symbol as lines for a terminal: a character is one module wide and two high.
+    """Return the payload's QR symbol as lines for a terminal. A character is one module wide and two modules high.
 
-    Black and white are both asked for by number (16 and 231 of the 256 colours, which themes leave alone), so a symbol
-    looks the same on a dark and on a light terminal. Arguments and errors are those of `png`.
+    Black and white are the colours 16 and 231 of 256, which themes don't change, so a symbol looks the same on a dark
+    and on a light terminal. Arguments and errors are those of `png`.
     """
     rows = modules(payload, error_correction=error_correction)
     _check_size(rows, 1, border)
@@ -100,7 +100,7 @@ def data_uri(picture: bytes | str) -> str:
 
 
 def raster(rows: Modules, scale: int, *, border: int = 0, dark: int = 0, light: int = 255) -> Image.Image:
-    """Return the symbol as a greyscale image of these two levels, each module a square of `scale` pixels."""
+    """Return the symbol as a greyscale image of two levels. Each module is a square of `scale` pixels."""
     side = len(rows)
     cells = Image.new("L", (side + 2 * border, side + 2 * border), light)
     levels = bytes(dark if cell else light for row in rows for cell in row)
@@ -133,4 +133,4 @@ def _check_size(rows: Modules, scale: int, border: int) -> None:
             raise ValueError(f"{field}: {shown(value)} is less than {least}")
     if (side := (len(rows) + 2 * border) * scale) > LARGEST_SIDE:
         made = f"scale: {shown(scale)} with border {shown(border)} makes {shown(side)} pixels a side"
-        raise ValueError(f"{made}; {LARGEST_SIDE} is the most")
+        raise ValueError(f"{made}; the most is {LARGEST_SIDE}")

@@ -1,8 +1,7 @@
-"""Text for a card: set in the card's fonts, shaped as its script wants it, and made to fit. It draws nothing.
+"""Sets the texts of a card in its fonts, shapes them by the rules of their script, and fits them. It draws nothing.
 
-HarfBuzz shapes the text, and later also draws the glyphs, for PNG and SVG alike. Pillow's text can't take its place:
-without the system library FriBiDi, which slim containers and Windows lack, it puts Khmer vowels and subscripts in the
-wrong places.
+HarfBuzz shapes the text, and also draws the glyphs for PNG and SVG. Pillow can't do this: without the system library
+FriBiDi, which small containers and Windows don't have, it puts Khmer vowels and subscripts in wrong places.
 """
 
 from __future__ import annotations
@@ -23,22 +22,22 @@ Weight = Literal["regular", "bold"]
 FontFile = str | os.PathLike[str] | bytes
 """A TrueType or OpenType font: the path of the file, or its bytes."""
 
-# The bold Khmer face closes up the riel sign; the medium one stands well beside the bold Latin.
+# In bold Khmer the riel sign can't be recognised. Medium Khmer looks right beside bold Latin.
 BUNDLED = {
     "regular": ("nunito-sans-400.ttf", "noto-sans-khmer-400.ttf"),
     "bold": ("nunito-sans-700.ttf", "noto-sans-khmer-500.ttf"),
 }
 
 LEAST_SHRINK = 0.75
-"""A line that is too long is made smaller down to this share of its size, and only then broken in two."""
+"""A line that is too long becomes smaller, down to this share of its size, and only then two lines."""
 
 LEAST_SIZE = 0.5
-"""What doesn't fit on two lines at this share of its size is refused: nobody could read it."""
+"""A text that doesn't fit on two lines at this share of its size is refused, because nobody could read it."""
 
 MOST_CHARACTERS = 200
-"""More than two lines could hold; refused before any work goes into them."""
+"""More characters than two lines can have. A longer text is refused at once."""
 
-ZERO_WIDTH_SPACE = "\u200b"  # marks where a Khmer line may be broken, as Khmer is written without spaces
+ZERO_WIDTH_SPACE = "\u200b"  # Khmer is written without spaces; this marks where a line may be broken
 _SPACE_AROUND = re.compile(rf"\A[\s{ZERO_WIDTH_SPACE}]+|[\s{ZERO_WIDTH_SPACE}]+\Z")
 
 
@@ -51,20 +50,20 @@ class Font:
 
     @classmethod
     def of(cls, content: bytes, *, field: str) -> Font:
-        """Read a font file, or raise `ValueError` where it isn't one."""
+        """Read a font file. Raises `ValueError` if it isn't a font."""
         face = hb.Face(hb.Blob(content))
         if not face.glyph_count:
             raise ValueError(f"{field}: this is not a TrueType or OpenType font ({len(content)} bytes)")
         return cls(hb.Font(face), 1 / face.upem)
 
     def has(self, character: str) -> bool:
-        """Whether the font can show this character."""
+        """Return whether the font has this character."""
         return self.shaper.get_nominal_glyph(ord(character)) is not None
 
 
 @attrs.frozen
 class Glyph:
-    """A glyph of a font and where its origin stands, in ems from the beginning of the line; y grows upwards."""
+    """A glyph of a font and the place of its origin, in ems from the beginning of the line; y grows upwards."""
 
     font: Font
     id: int
@@ -100,7 +99,7 @@ def bundled_fonts(weight: Weight) -> tuple[Font, ...]:
 
 
 def read_fonts(files: Sequence[FontFile]) -> tuple[Font, ...]:
-    """Return a caller's fonts. Raises `OSError` where a file can't be read and `ValueError` where it isn't a font."""
+    """Return a caller's fonts. Raises `OSError` if a file can't be read, and `ValueError` if it isn't a font."""
     if isinstance(files, str | bytes | os.PathLike):
         raise TypeError(f"fonts: expected a sequence of paths or bytes, got one {type(files).__name__}")
     contents = (file if isinstance(file, bytes) else Path(file).read_bytes() for file in files)
@@ -108,9 +107,9 @@ def read_fonts(files: Sequence[FontFile]) -> tuple[Font, ...]:
 
 
 def shape(text: str, fonts: Sequence[Font], *, field: str) -> Line:
-    """Set `text` in the first of the fonts that has each character, and return the line.
+    """Return `text` as a line. Each character is set in the first font that has it.
 
-    `field` is the argument that the text came by. Raises `ValueError` naming it and the character that no font has.
+    `field` is the name of the argument. Raises `ValueError` with it and the character that no font has.
     """
     glyphs: list[Glyph] = []
     breaks: list[int] = []
@@ -128,22 +127,22 @@ def shape(text: str, fonts: Sequence[Font], *, field: str) -> Line:
 
 
 def _runs(text: str, fonts: Sequence[Font], field: str) -> Iterator[tuple[int, int, Font]]:
-    """Cut the text into pieces of one font each: (start, end, font)."""
+    """Yield the pieces of the text that have one font each: (start, end, font)."""
     start, current = 0, None
     for offset, character in enumerate(text):
-        # A mark belongs to the letter before it, and is drawn in the same font where that has it.
+        # A mark belongs to the letter before it, and is drawn in the same font if that font has it.
         category = unicodedata.category(character)
         if current and category in {"Mn", "Mc", "Cf"} and current.has(character):
             continue
         if category == "Cc":
             raise ValueError(
-                f"{field}: {character!r} at offset {offset} is a control character; a card has no place for it"
+                f"{field}: {character!r} at offset {offset} is a control character, which a card can't show"
             )
         font = next((font for font in fonts if font.has(character)), None)
         if font is None:
             raise ValueError(
                 f"{field}: no font has the character {character!r} (U+{ord(character):04X}) at offset {offset}; "
-                "give one that does in `fonts`"
+                "give a font that has it in `fonts`"
             )
         if current and font is not current:
             yield start, offset, current
@@ -154,21 +153,21 @@ def _runs(text: str, fonts: Sequence[Font], field: str) -> Iterator[tuple[int, i
 
 
 def fit_line(text: str, fonts: Sequence[Font], *, size: float, width: float, field: str) -> tuple[Line, float]:
-    """Return the line that sets `text` within `width` pixels, and its size: `size` pixels, or less where it must be.
+    """Return `text` as a line within `width` pixels, and its size: `size` pixels, or less if the text is too long.
 
-    Raises `TypeError` for what isn't text, and `ValueError` for text that is blank, too long to be read, or has a
-    character that no font has.
+    Raises `TypeError` if it isn't text, and `ValueError` if it is blank, too long to be read, or has a character that
+    no font has.
     """
     line = _whole_line(text, fonts, field)
     if line.width * size * LEAST_SIZE > width:
-        raise ValueError(f"{field}: {len(text)} characters are more than a line of this card holds: {text!r}")
+        raise ValueError(f"{field}: {len(text)} characters are too many for a line of this card: {text!r}")
     return line, min(size, width / line.width)
 
 
 def fit_name(text: str, fonts: Sequence[Font], *, size: float, width: float, field: str) -> tuple[list[Line], float]:
-    """Like `fit_line`, with a second line for a text that would get too small on one.
+    """Fit a text as `fit_line` does, on two lines if it would be too small on one.
 
-    It is broken at a space or a zero-width space if that will do, else between two letters.
+    The text is broken at a space or a zero-width space if possible, and else between two letters.
     """
     line = _whole_line(text, fonts, field)
     if line.width * size * LEAST_SHRINK <= width:
@@ -181,14 +180,14 @@ def fit_name(text: str, fonts: Sequence[Font], *, size: float, width: float, fie
         longer = max(half.width for half in best)
         if longer * size * least <= width:
             return best, min(size, width / longer)
-    raise ValueError(f"{field}: {len(text)} characters are more than two lines of a card hold: {text!r}")
+    raise ValueError(f"{field}: {len(text)} characters are too many for two lines of a card: {text!r}")
 
 
 def _whole_line(text: str, fonts: Sequence[Font], field: str) -> Line:
     if not isinstance(text, str):
         raise TypeError(f"{field}: expected text (str), got {type(text).__name__}")
     if len(text) > MOST_CHARACTERS:
-        raise ValueError(f"{field}: {len(text)} characters; a card holds {MOST_CHARACTERS} at most")
+        raise ValueError(f"{field}: it has {len(text)} characters; a card takes at most {MOST_CHARACTERS}")
     line = shape(_tidy(text), fonts, field=field)
     if not line.width:
         raise ValueError(f"{field}: it is blank; a card needs a text here")
@@ -196,5 +195,5 @@ def _whole_line(text: str, fonts: Sequence[Font], field: str) -> Line:
 
 
 def _tidy(text: str) -> str:
-    """Compose accents, which fonts have as one character, and drop the space around the text."""
+    """Compose accents, because fonts have them in one character, and drop the spaces around the text."""
     return _SPACE_AROUND.sub("", unicodedata.normalize("NFC", text))

@@ -1,25 +1,25 @@
-"""The Bakong Open API without a bank, for tests, demos and other languages.
+"""The Bakong Open API without a bank, for tests, demos and programs in other languages.
 
-    simulator.py    BakongSimulator: a Request in, a Response out, in memory
-    switches.py     where its behaviour can be set, and which of it is a guess
-    faults.py       what can go wrong on the way, and how often
-    clock.py        the time, moved by tests
+    simulator.py    BakongSimulator: takes a Request and returns a Response, in memory
+    switches.py     the settings of its behaviour, and which of them are guesses
+    faults.py       what can go wrong between a client and Bakong, and how often
+    clock.py        the time, which tests can move
     payer.py        how a bank's app reads a code
-    payments.py     what payers did
+    payments.py     the payments that were made
     tokens.py       registrations, mailed codes, tokens and their calls of the day
-    gateway.py      the doors a call goes through
-    endpoints.py    the thirteen endpoints
-    answers.py      the envelopes, messages and pages they answer with
+    gateway.py      the checks of a call before its endpoint
+    endpoints.py    the endpoints
+    answers.py      the envelopes, messages and pages of the answers
     exchange.py     Request and Response
-    actions.py      what can be done to a simulator from outside
-    control.py      /_simulator/...: actions over HTTP, and the page for a person
-    scenario.py     a file of actions, played by the simulator's clock
-    transport.py    plugs a simulator into httpx
-    server.py       serves one on a port
+    actions.py      what a test or a person can do to a simulator
+    control.py      /_simulator/...: actions over HTTP, and a page for people
+    scenario.py     a file of actions, which the simulator performs at their times
+    transport.py    connects a simulator to httpx
+    server.py       serves a simulator on a port
     pytest_plugin.py   the `bakong` fixture
 
-Only `transport.py` and `server.py` touch a network. Nothing here is imported before it is used: pytest loads the plugin
-in every run on a machine where this package is installed.
+Only `transport.py` and `server.py` use a network. Nothing here is imported before it is used, because pytest loads the
+plugin in every run if this package is installed.
 """
 
 from importlib import import_module
@@ -45,7 +45,9 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+if not TYPE_CHECKING:  # a type checker that sees it accepts any name
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

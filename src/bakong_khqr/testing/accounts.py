@@ -1,4 +1,4 @@
-"""Which Bakong accounts exist, and how `check_bakong_account` describes them."""
+"""The Bakong accounts that exist, and how `check_bakong_account` describes them."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class SimulatedAccount:
-    """A Bakong account as clients of `check_bakong_account` read it; no live answer was published."""
+    """A Bakong account as clients read it from `check_bakong_account`. Nobody has published a live answer."""
 
     account_id: str
     full_name: str = "Sokha Demo"
@@ -17,7 +17,7 @@ class SimulatedAccount:
     frozen: bool = False
 
     def to_wire(self) -> dict[str, Any]:
-        """The members as on the wire."""
+        """Return the members as the answer has them."""
         return {
             "fullName": self.full_name,
             "accountStatus": self.account_status,
@@ -28,20 +28,20 @@ class SimulatedAccount:
 
 
 class AccountBook:
-    """The accounts that were added, and those that were removed."""
+    """The accounts that were added, and the accounts that were removed."""
 
     def __init__(self) -> None:
         self._accounts: dict[str, SimulatedAccount | None] = {}
 
     def add(self, account_id: str, **details: Any) -> None:
-        """Let an account exist; details as `SimulatedAccount` names them."""
+        """Let an account exist. The details are the fields of `SimulatedAccount`."""
         self._accounts[account_id] = SimulatedAccount(account_id=account_id, **details)
 
     def remove(self, account_id: str) -> None:
-        """Let an account not exist, even where every well-formed one does."""
+        """Let an account not exist, even if every well-formed account does."""
         self._accounts[account_id] = None
 
     def find(self, account_id: str, *, any_exists: bool) -> SimulatedAccount | None:
-        """What is known of an account; `None` where it doesn't exist. `any_exists` is for those never mentioned."""
+        """Return an account; `None` if it doesn't exist. `any_exists` says whether an unknown account exists."""
         stranger = SimulatedAccount(account_id=account_id) if any_exists else None
         return self._accounts.get(account_id, stranger)

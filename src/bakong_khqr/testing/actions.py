@@ -1,6 +1,6 @@
-"""What can be done to a simulator from outside, by name with members in JSON: over HTTP, and as a scenario's steps.
+"""The actions on a simulator, each with a name and members in JSON, for HTTP and for the steps of a scenario.
 
-An action checks its members before it does anything: `ValueError` begins with the member that is wrong.
+An action checks its members before it does anything. Its `ValueError` begins with the wrong member.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ Members = Mapping[str, Callable[[str, Any], Any]]
 
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{name}: {shown(value)} isn't a text, or is empty")
+        raise ValueError(f"{name}: {shown(value)} isn't a string, or is empty")
     return value
 
 
@@ -66,12 +66,12 @@ def _amount(_: str, value: Any) -> Decimal:
 
 
 def _read(body: Any, members: Members) -> dict[str, Any]:
-    """The members as their checks give them; an unknown one is refused."""
+    """Return the checked members. An unknown member is refused."""
     if not isinstance(body, Mapping):
         raise ValueError(f"body: isn't a JSON object with {_listed(members)}")  # noqa: TRY004 - all refusals alike
     for name in body:
         if name not in members:
-            raise ValueError(f"{name}: isn't a member here; there is {_listed(members)}")
+            raise ValueError(f"{name}: isn't a member here; the members are {_listed(members)}")
     return {name: members[name](name, value) for name, value in body.items()}
 
 
@@ -238,21 +238,21 @@ ACTIONS: Final[Mapping[str, Callable[["BakongSimulator", Any], dict[str, Any]]]]
     "items": _items,
     "reset": _reset,
 }
-"""The name of an action to what does it; each answers with what came of it."""
+"""The function of each action, by its name. It returns the answer."""
 
 
 def payment_view(payment: SimulatedPayment) -> dict[str, Any]:
-    """A payment for a person or a test; its amount as text, so that no reader makes a float of it."""
+    """Return a payment for a person or a test. Its amount is a string, so that no reader makes it a float."""
     return attrs.asdict(payment) | {"amount": format(payment.amount, "f")}
 
 
 def fault_view(fault: Fault) -> dict[str, Any]:
-    """A fault without the details its maker left alone."""
+    """Return a fault without the details that have their defaults."""
     made = Fault(kind=fault.kind)
     changed = {name: value for name, value in attrs.asdict(fault).items() if value != getattr(made, name)}
     return {"kind": fault.kind.value, "times": fault.times} | changed
 
 
 def clock_view(bakong: "BakongSimulator") -> dict[str, Any]:
-    """What time it is, and how far that is ahead."""
+    """Return the simulator's time, and how far its clock is ahead."""
     return {"now_ms": bakong.clock.now_ms, "offset_seconds": Decimal(str(bakong.clock.offset.total_seconds()))}

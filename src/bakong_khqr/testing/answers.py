@@ -1,6 +1,6 @@
-"""What the service says: envelopes in JSON, and the HTML of the machines in front of it.
+"""The answers of the service: envelopes in JSON, and the HTML of the machines in front of it.
 
-Messages are those seen in real answers; where only the official document has one, it is the document's.
+The messages are from real answers, or else from the official document.
 """
 
 from typing import Any, Final
@@ -35,9 +35,9 @@ MESSAGES: Final = {
     NOT_REGISTERED: "Not registered yet",
     ACCOUNT_NOT_FOUND: "Account ID not found",
     ACCOUNT_INVALID: "Account ID is invalid.",
-    UNSTABLE: "Service is temporarily unavailable. Please try again later.",  # a guess: no text of code 15 is on record
+    UNSTABLE: "Service is temporarily unavailable. Please try again later.",  # a guess: the text of code 15 isn't known
 }
-"""errorCode to responseMessage."""
+"""The responseMessage of each errorCode."""
 
 PHRASES: Final = {
     400: "Bad Request",
@@ -55,12 +55,12 @@ PHRASES: Final = {
 
 
 def success(message: str, data: Any = None) -> Response:
-    """HTTP 200, responseCode 0."""
+    """Return HTTP 200 with responseCode 0."""
     return json(200, {"responseCode": 0, "responseMessage": message, "errorCode": None, "data": data})
 
 
 def failure(error_code: int, message: str | None = None, *, status: int = 200) -> Response:
-    """responseCode 1 with an error code; without `message`, the code's own."""
+    """Return responseCode 1 with an error code. Without `message`, it has the usual message of the code."""
     if message is None:
         message = MESSAGES.get(error_code, f"Error {error_code}.")
     body = {"responseCode": 1, "responseMessage": message, "errorCode": error_code, "data": None}
@@ -68,18 +68,18 @@ def failure(error_code: int, message: str | None = None, *, status: int = 200) -
 
 
 def quota_spent(limit: int) -> Response:
-    """Error code 17, whose message names the limit."""
+    """Return error code 17. Its message has the limit."""
     return failure(QUOTA_SPENT, f"Daily request limit of {limit} exceeded. Please try again tomorrow.")
 
 
 def json(status: int, value: Any) -> Response:
-    """Any JSON under any status."""
-    # Half a character that a client escaped, and that is echoed, is escaped again: UTF-8 can't hold it.
+    """Return JSON with a status."""
+    # If a client sent half a character, it is escaped in the answer, because UTF-8 can't write it.
     return Response(status=status, body=write_json(value).encode(errors="backslashreplace"))
 
 
 def nginx(status: int, **headers: str) -> Response:
-    """The bare page of the web server: closed paths, unknown paths, overload."""
+    """Return the page of the web server for closed paths, unknown paths and overload."""
     title = f"{status} {PHRASES.get(status, 'Error')}"
     page = (
         f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n"
@@ -90,7 +90,7 @@ def nginx(status: int, **headers: str) -> Response:
 
 
 def cloudfront_block() -> Response:
-    """The 403 of the content network: a country or a firewall, never a word of JSON."""
+    """Return the 403 of CloudFront, for a country or a firewall. It is never JSON."""
     page = (
         "<!DOCTYPE HTML>\n<html><head><title>ERROR: The request could not be satisfied</title></head>\n"
         "<body><h1>403 ERROR</h1><h2>The request could not be satisfied.</h2><hr>\n"

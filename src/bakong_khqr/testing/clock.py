@@ -1,4 +1,4 @@
-"""The simulator's time: a clock that tests move, and what is put off until its time has come."""
+"""The simulator's clock, which tests can move, and the actions that wait for their time."""
 
 import heapq
 from collections.abc import Callable
@@ -11,7 +11,7 @@ _FARTHEST: Final = timedelta(days=36_525)
 
 
 def to_milliseconds(moment: datetime) -> int:
-    """Milliseconds since 1970 of an aware time. `ValueError` for a naive one."""
+    """Return the milliseconds since 1970 of an aware time. Raises `ValueError` for a naive time."""
     if moment.tzinfo is None:
         raise ValueError(f"{moment.isoformat()} has no time zone")
     return (moment - _EPOCH) // _MILLISECOND
@@ -23,13 +23,13 @@ class SimulatorClock:
     def __init__(self, source: Callable[[], datetime]) -> None:
         self._source = source
         self._offset = timedelta()
-        self._moment_ms: int | None = None  # while an agenda item runs, time stands at its moment
+        self._moment_ms: int | None = None  # while an action runs, the time is the action's
         self._agenda: list[tuple[int, int, Callable[[], object]]] = []
-        self._added = 0  # keeps items of one moment in order, and functions out of the comparison
+        self._added = 0  # keeps actions of one moment in order, so that functions aren't compared
 
     @property
     def offset(self) -> timedelta:
-        """How far this clock is ahead of its source: at most a hundred years either way."""
+        """How far this clock is ahead of its source: at most a hundred years, ahead or behind."""
         return self._offset
 
     @offset.setter
@@ -49,16 +49,16 @@ class SimulatorClock:
         return _EPOCH + timedelta(milliseconds=self.now_ms)
 
     def set(self, now: datetime) -> None:
-        """Make it this time (aware); from here on it runs with its source."""
+        """Set the clock to this time (aware). From then on it runs with its source."""
         self.offset += timedelta(milliseconds=to_milliseconds(now) - self.now_ms)
 
     def after(self, delay: timedelta, action: Callable[[], object]) -> None:
-        """Put an action off."""
+        """Run an action after a delay."""
         self._added += 1
         heapq.heappush(self._agenda, (self.now_ms + delay // _MILLISECOND, self._added, action))
 
     def run_due(self) -> None:
-        """Do what was put off until now, each as of its own moment."""
+        """Run the actions that are due, each at its own time."""
         while self._agenda and self._agenda[0][0] <= self.now_ms:
             self._moment_ms, _, action = heapq.heappop(self._agenda)
             try:

@@ -1,4 +1,4 @@
-"""`/_simulator`: the simulator's own paths, for programs in any language, and the page for a person at `/`."""
+"""`/_simulator`: the paths of the simulator itself, for programs in any language, and a page for people at `/`."""
 
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
@@ -31,14 +31,14 @@ _PAGE_HEADERS: Final = {
 
 
 def is_control(path: str) -> bool:
-    """Whether a path is the simulator's own rather than Bakong's."""
+    """Return whether a path is the simulator's own, and not Bakong's."""
     return path in {"/", PREFIX} or path.startswith(PREFIX + "/")
 
 
 def answer(bakong: "BakongSimulator", request: Request) -> Response:
-    """Do what was asked; HTTP 400 with the member and the rule where it can't be done, 403 for another site's page."""
+    """Perform a request. Answer 400 with the member and the rule for a wrong one, and 403 to another site's page."""
     if _is_of_another_site(request):
-        message = f"origin: {shown(request.headers['origin'])} isn't this simulator: only its own page may control it"
+        message = f"origin: {shown(request.headers['origin'])} isn't this simulator; only its own page may control it"
         return _refuse(403, message)
     name = request.path.removeprefix(PREFIX).strip("/")
     match request.method, name:
@@ -61,9 +61,9 @@ def answer(bakong: "BakongSimulator", request: Request) -> Response:
 
 
 def _is_of_another_site(request: Request) -> bool:
-    """Whether a page of another site sent this: any page in a browser can reach a port of the machine it runs on.
+    """Return whether a page of another site sent this, because any page in a browser can reach a local port.
 
-    A browser says where a page came from, and a program doesn't.
+    A browser sends the origin of the page, and a program doesn't.
     """
     origin, host = request.headers.get("origin"), request.headers.get("host", "").lower()
     return origin is not None and origin.lower() not in {f"http://{host}", f"https://{host}"}
@@ -91,7 +91,7 @@ def _file(name: str, content_type: str) -> Response:
 
 
 def state(bakong: "BakongSimulator") -> dict[str, Any]:
-    """Everything a page or a test may want to see, newest first. No token is in it."""
+    """Return everything that a page or a test may show, newest first. No token is in it."""
     return clock_view(bakong) | {
         "switches": [
             {

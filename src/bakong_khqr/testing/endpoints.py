@@ -1,4 +1,4 @@
-"""The thirteen endpoints: what each wants in its body, and what it says."""
+"""The thirteen endpoints: the body that each needs, and its answer."""
 
 import string
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ LIST_LIMIT: Final = 50
 
 
 class _MissingFields(Exception):  # noqa: N818 - what happened, as the service calls it
-    """The body hasn't what the endpoint wants: error code 5."""
+    """The body doesn't have what the endpoint needs: error code 5."""
 
 
 def _text(body: Any, name: str, *, shortest: int = 1, longest: int = 255) -> str:
@@ -60,7 +60,7 @@ def _generate_deeplink_by_qr(bakong: "BakongSimulator", body: Any) -> Response:
     if source_info is not None:
         for name in ("appIconUrl", "appName", "appDeepLinkCallback"):
             _text(source_info, name, longest=10_000)
-    with suppress(ValueError):  # whether Bakong reads the code before it makes a link isn't known; ours takes any text
+    with suppress(ValueError):  # nobody knows whether Bakong reads the code first, so any text is taken
         bakong.remember(payload)
     suffix = "".join(bakong.rng.choices(string.ascii_letters + string.digits, k=17))
     return answers.success(answers.DEEP_LINK_MADE, {"shortLink": bakong.switches.deeplink_base_url + suffix})
@@ -77,7 +77,7 @@ def _check_account(bakong: "BakongSimulator", body: Any) -> Response:
 
 
 def _transaction(bakong: "BakongSimulator", payments: list[SimulatedPayment]) -> Response:
-    """What a single check says of the payments found: the success there is, or the failure, or nothing."""
+    """Return the answer of a single check: a successful payment, else a failed one, else "not found"."""
     payment = _choose(bakong, payments)
     if payment is None:
         return answers.failure(answers.NOT_FOUND)
@@ -152,7 +152,7 @@ def _item(bakong: "BakongSimulator", column: str, key: str) -> dict[str, Any]:
     wire = payment.to_wire(amount_as_text=bakong.switches.amount_as_text)
     item: dict[str, Any] = {column: key, "status": status, "message": answers.ITEM_SUCCESS}
     if bakong.switches.list_payload_key == "inline":
-        return wire | item  # the echoed key wins where a transaction has a member of that name
+        return wire | item  # the key replaces a member of the transaction with the same name
     return item | {bakong.switches.list_payload_key: wire}
 
 
@@ -162,13 +162,13 @@ def _item_status(bakong: "BakongSimulator", column: str, key: str, payment: Simu
     if payment is None:
         return "NOT_FOUND"
     if payment.failed:
-        return "FAILED" if column == "hash" else "NOT_FOUND"  # the MD5 list knows no FAILED
+        return "FAILED" if column == "hash" else "NOT_FOUND"  # the MD5 list has no FAILED
     return "SUCCESS"
 
 
 @attrs.frozen
 class Endpoint:
-    """One path under `/v1/`: what answers it, and whether it wants a token."""
+    """One path under `/v1/`: its function, and whether it needs a token."""
 
     answer: Callable[["BakongSimulator", Any], Response]
     needs_token: bool = True
@@ -195,4 +195,4 @@ ENDPOINTS: Final[Mapping[str, Endpoint]] = {
     "check_transaction_by_md5_list": Endpoint(_check_list("md5")),
     "check_transaction_by_hash_list": Endpoint(_check_list("hash")),
 }
-"""The last part of the path to its endpoint."""
+"""The endpoints by the last part of their path."""

@@ -1,4 +1,4 @@
-"""What goes into the simulator and what comes out, without a network."""
+"""The requests and the answers of the simulator, without a network."""
 
 import json
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} isn't JSON")
 
 
-# Made once: `json.loads` makes one a call where it is told how to read fractions.
+# It is made once, because `json.loads` would make a decoder for each call.
 _DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)
 
 
 def read_json(text: bytes) -> Any:
-    """Read JSON, every fraction as a `Decimal`. `ValueError` for anything else, `NaN` and too deep nesting included."""
+    """Read JSON, with every fraction as a `Decimal`. Raises `ValueError` for anything else, also `NaN`."""
     try:
         return _DECODER.decode(text.decode("utf-8"))
     except RecursionError:
@@ -27,7 +27,7 @@ def read_json(text: bytes) -> Any:
 
 
 def write_json(value: Any) -> str:
-    """Write JSON, a `Decimal` as the number it is: `1`, `2.5`. The standard encoder can't without a float."""
+    """Write JSON, with a `Decimal` as a number: `1`, `2.5`. The standard encoder would need a float."""
     if isinstance(value, str):
         return _write_text(value)
     if value is None:
@@ -42,7 +42,7 @@ def write_json(value: Any) -> str:
 
 
 def write_number(value: Decimal) -> str:
-    """The shortest plain form of a number, every digit kept: `1`, `2.5`, `10000`."""
+    """Return the shortest plain form of a number, with every digit: `1`, `2.5`, `10000`."""
     text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -52,30 +52,38 @@ class Request:
     """One HTTP request as the simulator sees it. Header names are lower-case."""
 
     method: str
+    """`"POST"` for every endpoint of Bakong."""
     path: str
-    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)  # holds the token
+    """The path on the host: `"/v1/check_transaction_by_md5"`."""
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    """The headers by lower-case names. They have the token."""
     body: bytes = b""
+    """The body as it was sent."""
 
     def json(self) -> Any:
-        """The body as JSON, fractions as `Decimal`; `ValueError` if it isn't JSON."""
+        """Return the body as JSON, fractions as `Decimal`. Raises `ValueError` if it isn't JSON."""
         return read_json(self.body)
 
 
 @attrs.frozen(kw_only=True)
 class Response:
-    """One HTTP answer, and how it travels: late, or not at all."""
+    """One HTTP answer, and whether it is late or lost."""
 
     status: int
-    body: bytes = attrs.field(default=b"", repr=False)  # may hold a token
+    """The HTTP status."""
+    body: bytes = attrs.field(default=b"", repr=False)
+    """The body. It may have a token."""
     content_type: str = "application/json"
+    """The media type of the body."""
     headers: Mapping[str, str] = attrs.field(factory=dict)
+    """The headers beside the media type."""
     error_code: int | None = None
-    """The envelope's error code, so that the log needn't read the body."""
+    """The error code of the envelope, for the log."""
     delay_seconds: float = 0.0
-    """How long the answer is under way. The edge that sends it waits; in memory it is only held against the timeout."""
+    """How late the answer is. A server waits for so long; in memory it is only compared with the timeout."""
     dropped: bool = False
-    """The connection ends before a byte of the answer."""
+    """Whether the connection ends before the answer."""
 
     def json(self) -> Any:
-        """The body as JSON, fractions as `Decimal`; `ValueError` if it isn't JSON."""
+        """Return the body as JSON, fractions as `Decimal`; `ValueError` if it isn't JSON."""
         return read_json(self.body)

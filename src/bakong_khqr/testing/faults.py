@@ -1,7 +1,7 @@
 """What can go wrong between a client and Bakong, how often, and for which endpoint.
 
-A fault is a value; `FaultPlan` holds those that wait for a call. What each kind does to a call is in `Fault.answer`
-(instead of an answer) and `Fault.spoil` (to the answer there would have been).
+`FaultPlan` has the faults that wait for a call. `Fault.answer` replaces the answer of a call, and `Fault.spoil` changes
+the right answer.
 """
 
 from enum import StrEnum
@@ -14,21 +14,34 @@ from bakong_khqr.testing.exchange import Response, read_json, write_json
 
 
 class FaultKind(StrEnum):
-    """The kinds of fault, by what the client meets."""
+    """The kinds of faults."""
 
-    BLOCKED = "blocked"  # CloudFront's 403 page
-    RATE_LIMITED = "rate_limited"  # 429, with Retry-After if `retry_after_seconds` is set
-    SERVER_ERROR = "server_error"  # `status` (503) with nginx's page, or with no body at all if `empty`
-    ERROR_CODE = "error_code"  # HTTP 200 and an envelope with `error_code` (15) and `message`
-    UNAUTHORIZED = "unauthorized"  # a 401 although the token is good; as a page instead of JSON if `html`
-    SLOW = "slow"  # the right answer, `seconds` (60) late
-    DROPPED = "dropped"  # the connection ends without an answer
-    GARBAGE = "garbage"  # HTTP 200 that isn't JSON
-    TRUNCATED = "truncated"  # the right answer, cut in the middle
-    OVERSIZE = "oversize"  # the right answer followed by blanks, `size_bytes` (8 MiB) in all
-    ANSWER = "answer"  # exactly `status` and `body`
-    REORDERED_LIST = "reordered_list"  # a list answer back to front
-    SHORT_LIST = "short_list"  # a list answer without its first item
+    BLOCKED = "blocked"
+    """CloudFront's page with HTTP 403."""
+    RATE_LIMITED = "rate_limited"
+    """HTTP 429, with the header `Retry-After` if `retry_after_seconds` is set."""
+    SERVER_ERROR = "server_error"
+    """The HTTP status `status` (503) with nginx's page, or without a body if `empty`."""
+    ERROR_CODE = "error_code"
+    """HTTP 200 and an envelope with `error_code` (15) and `message`."""
+    UNAUTHORIZED = "unauthorized"
+    """HTTP 401, although the token is good; a page instead of JSON if `html`."""
+    SLOW = "slow"
+    """The right answer, `seconds` (60) late."""
+    DROPPED = "dropped"
+    """The connection ends without an answer."""
+    GARBAGE = "garbage"
+    """HTTP 200 with a body that isn't JSON."""
+    TRUNCATED = "truncated"
+    """The right answer, cut in the middle."""
+    OVERSIZE = "oversize"
+    """The right answer with spaces behind it, `size_bytes` (8 MiB) in all."""
+    ANSWER = "answer"
+    """Exactly `status` and `body`."""
+    REORDERED_LIST = "reordered_list"
+    """A list answer in reverse order."""
+    SHORT_LIST = "short_list"
+    """A list answer without its first item."""
 
 
 SPOILERS: Final = frozenset(
@@ -39,34 +52,44 @@ SPOILERS: Final = frozenset(
 
 @attrs.frozen(kw_only=True)
 class Fault:
-    """One thing that goes wrong. Members that its kind doesn't use are ignored.
-
-    `times`: how many calls it hits, `None` for every call until it is cleared. `skip`: how many calls pass before it
-    begins. `endpoint`: the last part of a path, such as `"check_transaction_by_md5"`; `None` for all. `takes_effect`:
-    the call does its work although its answer is lost, as when a connection dies after a token was renewed.
-    """
+    """One thing that goes wrong. A kind ignores the members that it doesn't need."""
 
     kind: FaultKind = attrs.field(converter=FaultKind)
+    """What goes wrong."""
     times: int | None = 1
+    """How many calls it concerns; `None` for every call until it is cleared."""
     skip: int = 0
+    """How many calls pass before it begins."""
     endpoint: str | None = None
+    """The last part of a path: `"check_transaction_by_md5"`. `None` for every endpoint."""
     takes_effect: bool = False
+    """Whether the call does its work although its answer is lost: a token is renewed, for example."""
     status: int = 503
+    """The HTTP status of `SERVER_ERROR` and `ANSWER`."""
     empty: bool = False
+    """Whether `SERVER_ERROR` has no body."""
     html: bool = False
+    """Whether `UNAUTHORIZED` is a page instead of JSON."""
     error_code: int = answers.UNSTABLE
+    """The error code of `ERROR_CODE`."""
     message: str | None = None
+    """The message of `ERROR_CODE`; Bakong's message by default."""
     retry_after_seconds: int | None = None
+    """The header `Retry-After` of `RATE_LIMITED`; `None` for none."""
     seconds: float = 60.0
+    """How late the answer of `SLOW` is, 0 to 3600."""
     size_bytes: int = 8 * 1024 * 1024
+    """The size of the answer of `OVERSIZE`."""
     body: str = attrs.field(default="<html>This is not JSON", repr=False)
+    """The body of `GARBAGE` and `ANSWER`."""
     content_type: str = "text/html"
+    """The media type of that body."""
 
     def __attrs_post_init__(self) -> None:
         if self.times is not None and self.times < 1:
-            raise ValueError(f"times: {self.times} isn't a number from 1 up, or null for every call")
+            raise ValueError(f"times: {self.times} isn't a number from 1 on, or null for every call")
         if self.skip < 0:
-            raise ValueError(f"skip: {self.skip} isn't a number from 0 up")
+            raise ValueError(f"skip: {self.skip} isn't a number from 0 on")
         if not 200 <= self.status <= 599:
             raise ValueError(f"status: {self.status} isn't an HTTP status from 200 to 599")
         if not self.content_type.isascii() or not self.content_type.isprintable():
@@ -78,11 +101,11 @@ class Fault:
 
     @property
     def lets_through(self) -> bool:
-        """Whether the call reaches the service: its effect stays, and it counts against the quota."""
+        """Whether the call reaches the service, so that it has its effect and costs quota."""
         return self.takes_effect or self.kind in SPOILERS
 
     def answer(self) -> Response:
-        """What the client gets instead of an answer."""
+        """Return the answer that replaces the right one."""
         match self.kind:
             case FaultKind.BLOCKED:
                 return answers.cloudfront_block()
@@ -106,7 +129,7 @@ class Fault:
                 )
 
     def spoil(self, response: Response) -> Response:
-        """What becomes of the right answer."""
+        """Return the right answer with the change of this fault."""
         match self.kind:
             case FaultKind.SLOW:
                 return attrs.evolve(response, delay_seconds=self.seconds)
@@ -128,25 +151,27 @@ class Fault:
 
 
 class FaultPlan:
-    """The faults that wait for calls, in the order they were added. The first that fits a call hits it."""
+    """The faults that wait for calls, in the order in which they were added. A call gets the first that fits."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[Fault, list[int]]] = []  # each with how many calls it has yet to skip, and to hit
+        self._waiting: list[
+            tuple[Fault, list[int]]
+        ] = []  # each with the calls that it still skips, and those that it still concerns
 
     def add(self, fault: Fault) -> None:
-        """Put a fault behind those that wait."""
+        """Add a fault behind the others."""
         self._waiting.append((fault, [fault.skip, -1 if fault.times is None else fault.times]))
 
     def clear(self) -> None:
-        """From now on nothing goes wrong."""
+        """Remove every fault."""
         self._waiting.clear()
 
     def waiting(self) -> list[tuple[Fault, int | None]]:
-        """Each fault with how many calls it will yet hit; `None` for every call."""
+        """Return each fault with the number of calls that it still concerns; `None` for every call."""
         return [(fault, None if left < 0 else left) for fault, (_, left) in self._waiting]
 
     def take(self, endpoint: str) -> Fault | None:
-        """The fault that hits this call, if one does."""
+        """Return the fault for this call; `None` if there is none."""
         if not self._waiting:
             return None
         for place, (fault, counts) in enumerate(self._waiting):

@@ -1,6 +1,6 @@
-"""The way of a call through the service's doors.
+"""The checks of a call before it reaches its endpoint.
 
-The order is ours, each effect is the live service's: country, path, method, fault, token, quota, body, endpoint.
+Each effect is as in the live service. The order is our choice: country, path, method, fault, token, quota, body.
 """
 
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def endpoint_name(path: str) -> str | None:
-    """`check_transaction_by_md5` for `/v1/check_transaction_by_md5`; `None` for a path that leads nowhere."""
+    """Return `check_transaction_by_md5` for `/v1/check_transaction_by_md5`; `None` for an unknown path."""
     name = path.removeprefix("/v1/")
     return name if name != path and name in ENDPOINTS else None
 
 
 def answer(bakong: "BakongSimulator", request: Request) -> tuple[Response, Fault | None]:
-    """What a call gets, and the fault that hit it, if one did."""
+    """Return the answer of a call, and its fault if it has one."""
     switches = bakong.switches
     if switches.geo_block or (switches.user_agent_required and not request.headers.get("user-agent")):
         return answers.cloudfront_block(), None

@@ -1,7 +1,7 @@
-"""How a payer's bank app reads the code it scans.
+"""How a payer's bank app reads a code.
 
-It reads leniently, from the data objects alone: what the SDK's own `KHQR.decode` refuses may still be a code that a
-bank's app would pay, and the simulator is there to find out what happens then.
+It accepts more than `KHQR.decode`, because a bank's app may pay a code that the SDK refuses, and the simulator shows
+what happens then.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from bakong_khqr import emv
 from bakong_khqr.errors import InvalidKHQR, shown
 from bakong_khqr.money import BY_NUMERIC_CODE, Currency, read_currency
 
-_DECIMALS: Final = 6  # more than any currency has; a bound, so that no amount is endless to write
+_DECIMALS: Final = 6  # more than any currency has, and few enough to write
 _LEAST: Final = Decimal(1).scaleb(-_DECIMALS)
 _TOO_MUCH: Final = Decimal(10) ** 15
 _MD5: Final = re.compile(r"[0-9a-f]{32}")
@@ -31,23 +31,23 @@ class HasPayload(Protocol):
 
 @attrs.frozen(kw_only=True)
 class ScannedCode:
-    """What a bank's app takes from a code. Of a code known by its MD5 alone, everything else is unknown."""
+    """What a bank's app reads from a code. If only the MD5 of a code is known, everything else is unknown."""
 
     md5: str
     to_account_id: str | None = None
     currency: Currency | None = None
     amount: Decimal | None = None
-    """`None` where the payer types it in."""
+    """`None` if the payer enters it."""
     is_static: bool = False
     merchant_name: str | None = None
 
 
 def scan(payload: str) -> ScannedCode:
-    """Read a payload as a bank's app does. `ValueError` says why it couldn't be paid."""
+    """Read a payload as a bank's app does. Raises `ValueError` if it can't be paid."""
     try:
         fields: dict[str, Any] = emv.to_dict(emv.parse(payload))
     except InvalidKHQR as error:
-        raise ValueError(f"qr: isn't a code a bank's app can read: {error}") from error
+        raise ValueError(f"qr: isn't a code that a bank's app can read: {error}") from error
     crc = emv.crc16(payload[:-4])
     if str(fields.get("63", "")).upper() != crc:
         raise ValueError(f"qr: its CRC (63) is {fields.get('63')!r}, but the text before it has {crc}")
@@ -56,7 +56,7 @@ def scan(payload: str) -> ScannedCode:
         raise ValueError("qr: has no Bakong account ID (29.00 or 30.00)")
     currency = BY_NUMERIC_CODE.get(fields.get("53", ""))
     if currency is None:
-        raise ValueError(f"qr: its currency (53) is {fields.get('53')!r}, neither 116 (KHR) nor 840 (USD)")
+        raise ValueError(f"qr: its currency (53) is {fields.get('53')!r}; it takes {' or '.join(BY_NUMERIC_CODE)}")
     return ScannedCode(
         md5=hashlib.md5(payload.encode(), usedforsecurity=False).hexdigest(),
         to_account_id=account["00"],
@@ -68,12 +68,12 @@ def scan(payload: str) -> ScannedCode:
 
 
 def is_md5(text: str) -> bool:
-    """Whether this is a lookup key, 32 lower-case hex digits, rather than a payload."""
+    """Return whether this is an MD5, 32 lower-case hexadecimal digits, and not a payload."""
     return _MD5.fullmatch(text) is not None
 
 
 def as_amount(value: object) -> Decimal:
-    """A positive, finite amount. A float is a `TypeError`: `2.5` may not be what was meant."""
+    """Return a positive, finite amount. Raises `TypeError` for a float, which may not be the exact amount."""
     if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
         raise TypeError(f"amount: {shown(value)} isn't a Decimal, an int or a text such as '2.50'")
     try:
@@ -86,7 +86,7 @@ def as_amount(value: object) -> Decimal:
 
 
 def as_currency(value: Currency | str | int) -> Currency:
-    """A currency, its letters or its ISO number. `ValueError` for any other."""
+    """Return the currency for its letters or its ISO number. Raises `ValueError` for any other value."""
     try:
         return read_currency(value)
     except InvalidKHQR as error:

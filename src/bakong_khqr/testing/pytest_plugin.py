@@ -1,6 +1,6 @@
-"""The pytest fixture `bakong`: a fresh, kind `BakongSimulator` for each test.
+"""The pytest fixture `bakong`: a new `BakongSimulator` for each test.
 
-pytest loads this module wherever the package is installed, so it imports nothing before a test asks.
+pytest always loads this module if the package is installed, so it imports nothing before a test needs it.
 """
 
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def bakong() -> "BakongSimulator":
-    """The Bakong Open API in memory, by the real time; `bakong.transport()` plugs it into a client."""
+    """Return the Bakong Open API in memory, in real time; `bakong.transport()` connects it to a client."""
     from bakong_khqr.testing.simulator import BakongSimulator
 
     return BakongSimulator()

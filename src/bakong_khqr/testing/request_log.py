@@ -1,4 +1,4 @@
-"""The calls a simulator remembers: the last thousand, and how many there were of each endpoint."""
+"""The calls that a simulator remembers: the last thousand, and the number for each endpoint."""
 
 from collections import Counter, deque
 from typing import Final
@@ -15,7 +15,7 @@ _PATH_CHARACTERS: Final = 200
 
 @attrs.frozen(kw_only=True)
 class LoggedRequest:
-    """A call as it is remembered: never its token, at most 4,096 bytes of its body."""
+    """A call in the log: without its token, and with at most 4,096 bytes of its body."""
 
     at_ms: int
     method: str
@@ -27,14 +27,14 @@ class LoggedRequest:
 
 
 class RequestLog:
-    """Remembers calls in a bounded space."""
+    """Remembers calls within a fixed size."""
 
     def __init__(self) -> None:
         self.requests: deque[LoggedRequest] = deque(maxlen=_KEPT)
         self.calls: Counter[str] = Counter()
 
     def add(self, endpoint: str, request: Request, response: Response, fault: Fault | None, *, now_ms: int) -> None:
-        """Remember a call and what it got."""
+        """Add a call and its answer."""
         self.calls[endpoint] += 1
         self.requests.append(
             LoggedRequest(

@@ -1,11 +1,11 @@
-"""A scenario: switches, and steps that happen by the simulator's clock, from a JSON or TOML file.
+"""A scenario: switches, and steps that happen at their times on the simulator's clock, from a JSON or TOML file.
 
     {"switches": {"daily_quota": 100},
      "steps": [{"faults": {"kind": "server_error", "times": 2}},
                {"pay": {"qr": "0002..."}, "after_seconds": 30}]}
 
-A step is one action of `actions.py` by its name, with its members, and when. All steps are rehearsed on another
-simulator first, so that a scenario with a mistake is refused whole.
+A step is one action of `actions.py` with its members and its time. All steps are first performed on another simulator,
+so that a scenario with a mistake is refused as a whole.
 """
 
 import tomllib
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Step:
-    """One action and when it happens, counted from when the scenario begins."""
+    """One action and its time, counted from the beginning of the scenario."""
 
     action: str
     members: Any
@@ -36,7 +36,7 @@ class Step:
 
 
 def load(path: Path) -> Any:
-    """Read a scenario file, TOML by its suffix and else JSON. `ValueError` for what is neither."""
+    """Read a scenario file: `.toml` as TOML, and any other as JSON. Raises `ValueError` if it can't be read."""
     content = path.read_bytes()
     try:
         if path.suffix == ".toml":
@@ -47,7 +47,7 @@ def load(path: Path) -> Any:
 
 
 def play(bakong: "BakongSimulator", scenario: Any) -> dict[str, Any]:
-    """Begin a scenario now. `ValueError` names the step and the member that is wrong; then nothing has happened."""
+    """Begin a scenario now. Raises `ValueError` with the wrong step and member, and then does nothing."""
     switches, steps = _read(scenario)
     rehearsal = type(bakong)(**attrs.asdict(bakong.switches))
     _perform(rehearsal, "switches", Step("switches", switches, timedelta()))
@@ -66,7 +66,7 @@ def _read(scenario: Any) -> tuple[dict[str, Any], list[Step]]:
         raise ValueError("scenario: isn't an object with switches and steps")  # noqa: TRY004 - all refusals alike
     for name in scenario:
         if name not in {"switches", "steps"}:
-            raise ValueError(f"{name}: isn't a member of a scenario; there is switches, steps")
+            raise ValueError(f"{name}: isn't a member of a scenario; the members are switches, steps")
     switches, steps = scenario.get("switches", {}), scenario.get("steps", [])
     if not isinstance(switches, Mapping):
         raise ValueError(f"switches: {shown(switches)} isn't an object")  # noqa: TRY004 - all refusals alike
@@ -86,7 +86,7 @@ def _step(place: str, step: Any) -> Step:
         or not isinstance(after_seconds, int | Decimal)
         or not 0 <= after_seconds < 10**9
     ):
-        raise ValueError(f"{place}.after_seconds: {shown(after_seconds)} isn't a number from 0 up")
+        raise ValueError(f"{place}.after_seconds: {shown(after_seconds)} isn't a number from 0 on")
     return Step(names[0], step[names[0]], timedelta(seconds=float(after_seconds)))
 
 

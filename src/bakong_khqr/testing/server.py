@@ -1,4 +1,4 @@
-"""Serves a simulator over HTTP: as an ASGI application, in a thread for tests, or as a program of its own."""
+"""Serves a simulator over HTTP: as an ASGI application, in a thread for tests, or as a program."""
 
 import asyncio
 import socket
@@ -15,6 +15,7 @@ from starlette.responses import Response as HttpResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from bakong_khqr._kinds import checked_callable
 from bakong_khqr.testing import answers
 from bakong_khqr.testing.exchange import Request, Response
 
@@ -25,16 +26,18 @@ _LARGEST_BODY: Final = 1024 * 1024
 
 
 def asgi_app(simulator: "BakongSimulator", drop: Callable[[Scope], None] | None = None) -> Starlette:
-    """A simulator as an ASGI application.
+    """Return a simulator as an ASGI application.
 
-    ASGI can't end a connection: `drop` does it for a call's scope. Without it a dropped call raises
-    `ConnectionAbortedError`, which most servers make a 500 of.
+    ASGI can't end a connection, so `drop` ends the connection of a call's scope. Without it, a dropped call raises
+    `ConnectionAbortedError`, which most servers answer with 500.
     """
+    if drop is not None:
+        checked_callable("drop", drop)
     return Starlette(routes=[Route("/{path:path}", _Exchange(simulator, drop))])
 
 
 class _Exchange:
-    """One call from ASGI to the simulator and back."""
+    """Passes one call from ASGI to the simulator, and its answer back."""
 
     def __init__(self, simulator: "BakongSimulator", drop: Callable[[Scope], None] | None) -> None:
         self._simulator = simulator
@@ -46,7 +49,7 @@ class _Exchange:
             await asyncio.sleep(response.delay_seconds)
         if response.dropped:
             if self._drop is None:
-                raise ConnectionAbortedError("the simulator was told to drop this connection")
+                raise ConnectionAbortedError("a fault of the simulator ends this connection")
             self._drop(scope)
             while (await receive())["type"] != "http.disconnect":
                 pass
@@ -67,7 +70,7 @@ class _Exchange:
 
 
 class SimulatorServer:
-    """A simulator on a port. The port is open as soon as this is made; `run` answers until `stop`."""
+    """A simulator on a port. The port is open at once; `run` answers calls until `stop`."""
 
     def __init__(self, simulator: "BakongSimulator", *, host: str = "127.0.0.1", port: int = 0) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -89,12 +92,12 @@ class SimulatorServer:
         )
 
     def run(self) -> None:
-        """Answer until `stop` is called or, in the main thread, a signal comes."""
+        """Answer calls until `stop` is called or, in the main thread, a signal comes."""
         with self._socket:
             self._server.run(sockets=[self._socket])
 
     def stop(self) -> None:
-        """Let `run` return; calls under way have a second."""
+        """Let `run` return. Open calls have one second to end."""
         self._server.should_exit = True
 
     @property

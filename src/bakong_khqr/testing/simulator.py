@@ -1,4 +1,4 @@
-"""BakongSimulator: the Bakong Open API in memory. A `Request` goes in, a `Response` comes out; nothing waits."""
+"""BakongSimulator: the Bakong Open API in memory. It takes a `Request` and returns a `Response`, and never waits."""
 
 import random
 import threading
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import attrs
 
+from bakong_khqr._kinds import checked_callable, checked_duration
 from bakong_khqr.money import Currency
 from bakong_khqr.testing import control, gateway
 from bakong_khqr.testing.accounts import AccountBook
@@ -29,17 +30,16 @@ if TYPE_CHECKING:
 
 DEFAULT_TOKEN: Final = "simulator"  # noqa: S105 - meant to be known
 DEFAULT_EMAIL: Final = "simulator@example.test"
-PAYER: Final = "demokhppxxx@demo"  # payers appear under their bank's alias, not their own
+PAYER: Final = "demokhppxxx@demo"  # Bakong shows the alias of the payer's bank
 _REMEMBERED_CODES: Final = 10_000
 
 
 class BakongSimulator:
-    """The Bakong Open API for tests and demos: kind unless its switches say otherwise.
+    """The Bakong Open API for tests and demos. Without switches, it makes no difficulties.
 
-    `token` is accepted and never ends; renewing `email` issues others. `clock` tells the time (aware), `advance` moves
-    it. `seed` makes hashes, links and tokens reproducible; without one they are new in every simulator. Every further
-    keyword is a switch of `Switches`, such as `daily_quota=100`; a wrong one is a `TypeError`, a wrong value a
-    `ValueError`.
+    `token` is accepted and never expires; a renewal by `email` issues other tokens. `clock` returns the time (aware),
+    and `advance` moves it. `seed` makes hashes, links and tokens reproducible. Every other keyword is a switch of
+    `Switches`, such as `daily_quota=100`: an unknown switch raises `TypeError`, and a wrong value `ValueError`.
 
     A simulator may be called from several threads. It remembers the last 1,000 calls and every payment.
     """
@@ -54,10 +54,10 @@ class BakongSimulator:
         **switches: Any,
     ) -> None:
         self.token = token
-        """The token it takes from the start."""
+        """The token that is accepted from the start."""
         self.email = email
         """The registered email, for `renew_token`."""
-        self._time_source = clock
+        self._time_source = checked_callable("clock", clock)
         self._seed = seed
         self._initial_switches = Switches(**switches)
         self._lock = threading.RLock()
@@ -65,11 +65,11 @@ class BakongSimulator:
 
     @classmethod
     def like_production(cls, **options: Any) -> Self:
-        """One with production's known hardships: 100 calls a day and a closed MD5 list."""
+        """Return a simulator with the known limits of production: 100 calls a day and a closed MD5 list."""
         return cls(**({"daily_quota": 100, "md5_list_closed": True} | options))
 
     def reset(self) -> None:
-        """Back to how it was made: no payment, fault, issued token or logged call; the clock's own time."""
+        """Reset the simulator: no payment, fault, issued token or logged call, and the real time of the clock."""
         with self._lock:
             self.switches = attrs.evolve(self._initial_switches)
             self.rng = random.Random(self._seed)  # noqa: S311 - invents test data; `None` seeds it from the system
@@ -85,7 +85,7 @@ class BakongSimulator:
             self._static_md5s: set[str] = set()
             self.clock = SimulatorClock(self._time_source)
 
-    # What payers, developers and the weather do
+    # What payers and developers do, and what goes wrong
 
     def pay(
         self,
@@ -108,23 +108,15 @@ class BakongSimulator:
     ) -> SimulatedPayment:
         """Pay a code as a bank's app would.
 
-        `code` is a payload, a `KHQR`, or an MD5. What the code says is the default of `amount`, `currency` (`"USD"`,
-        `"KHR"`, a `Currency`) and `to_account_id`; a code without an amount needs one, and the MD5 of a code that was
-        never seen needs all three. `created_at` (aware) or `created_at_ms` is when the payer sent it: now, cut to the
-        second, as live ones are. `visible_after`: how long until checks see it. The rest is taken as it is.
-        `ValueError` or `TypeError` says which detail breaks which rule.
+        `code` is a payload, a `KHQR`, or an MD5. The code has the defaults of `amount`, `currency` (`"USD"`, `"KHR"`, a
+        `Currency`) and `to_account_id`. A code without an amount needs `amount`, and the MD5 of an unknown code needs
+        all three. `created_at` (aware) or `created_at_ms` is when the payer sent the money; by default it is now, cut
+        to the second as in live answers. After `visible_after`, checks see the payment. The other details are kept
+        unchanged. Raises `ValueError` or `TypeError` with the wrong detail and its rule.
         """
         with self._lock:
             scanned = self._read(code)
-            paid_amount = scanned.amount if amount is None else as_amount(amount)
-            paid_currency = scanned.currency if currency is None else as_currency(currency)
-            paid_account_id = to_account_id or scanned.to_account_id
-            if paid_amount is None:
-                raise ValueError("amount: is needed, since the code doesn't say it or was never seen")
-            if paid_currency is None:
-                raise ValueError("currency: is needed, since this MD5 is of no code that was seen")
-            if paid_account_id is None:
-                raise ValueError("to_account_id: is needed, since this MD5 is of no code that was seen")
+            paid_amount, paid_currency, paid_account_id = _paid(scanned, amount, currency, to_account_id)
             now_ms = self.clock.now_ms
             if created_at is not None:
                 created_at_ms = to_milliseconds(created_at)
@@ -132,6 +124,7 @@ class BakongSimulator:
                 created_at_ms = now_ms // 1000 * 1000
             if visible_after is None:
                 visible_after = timedelta(seconds=self.switches.visible_after_seconds)
+            checked_duration("visible_after", visible_after)
             payment = SimulatedPayment(
                 md5=scanned.md5,
                 hash=self.payments.new_hash(),
@@ -154,18 +147,18 @@ class BakongSimulator:
             return payment
 
     def fail(self, code: str | HasPayload, **details: Any) -> SimulatedPayment:
-        """Let a payer try to pay and fail: no money moves, checks say error code 3. Details as for `pay`."""
+        """Let a payment fail: no money moves, and checks answer with error code 3. The details are those of `pay`."""
         return self.pay(code, failed=True, **details)
 
     def inject(self, kind: str | FaultKind, **details: Any) -> Fault:
-        """Let the next call go wrong, or as many as `times` says. See `Fault` for kinds and details."""
+        """Let the next call go wrong, or as many calls as `times`. See `Fault` for the kinds and details."""
         fault = Fault(kind=FaultKind(kind), **details)
         with self._lock:
             self.faults.add(fault)
         return fault
 
     def configure(self, **switches: Any) -> None:
-        """Set switches, all or none of them."""
+        """Set switches. If one is wrong, none is set."""
         with self._lock:
             unknown = switches.keys() - attrs.fields_dict(Switches).keys()
             if unknown:
@@ -175,11 +168,13 @@ class BakongSimulator:
     def issue_token(
         self, email: str | None = None, *, lifetime: timedelta | None = None, revoke_others: bool = False
     ) -> str:
-        """Issue a token as a renewal would, for an email that need not be registered yet."""
+        """Issue a token as a renewal does. The email needn't be registered yet."""
         with self._lock:
             email = self.email if email is None else email
             self.tokens.register(email)
             lifetime = timedelta(days=self.switches.token_lifetime_days) if lifetime is None else lifetime
+            if not isinstance(lifetime, timedelta):
+                raise TypeError(f"lifetime: must be a timedelta, not {type(lifetime).__name__}")
             return self.tokens.issue(
                 email,
                 now_ms=self.clock.now_ms,
@@ -188,7 +183,7 @@ class BakongSimulator:
             )
 
     def remember(self, code: str | HasPayload) -> ScannedCode:
-        """Show the simulator a code, so that its MD5 can be paid. `ValueError` for text that isn't a code."""
+        """Show a code to the simulator, so that its MD5 can be paid. Raises `ValueError` if the text isn't a code."""
         scanned = scan(code if isinstance(code, str) else code.payload)
         with self._lock:
             while len(self._codes) >= _REMEMBERED_CODES:
@@ -199,7 +194,7 @@ class BakongSimulator:
         return scanned
 
     def is_static(self, md5: str) -> bool:
-        """Whether this is the MD5 of a static code the simulator has seen."""
+        """Return whether this is the MD5 of a static code that the simulator has seen."""
         return md5 in self._static_md5s
 
     @property
@@ -209,12 +204,12 @@ class BakongSimulator:
 
     @property
     def calls(self) -> Counter[str]:
-        """How many calls each endpoint got, by the last part of its path; `"unknown"` for other paths."""
+        """The number of calls for each endpoint, by the last part of its path; `"unknown"` for other paths."""
         return self._log.calls
 
     @property
     def quota_day(self) -> int:
-        """The day that calls count towards, in days since 1970 at the quota's own boundary."""
+        """The day for which calls are counted, in days since 1970 in the time zone of the quota."""
         return (self.clock.now_ms + self.switches.quota_utc_offset_hours * 3_600_000) // 86_400_000
 
     # Time
@@ -225,21 +220,25 @@ class BakongSimulator:
         return self.clock.now
 
     def advance(self, duration: timedelta) -> None:
-        """Move the time on, or back with a negative duration."""
+        """Move the time forward, or back with a negative duration."""
+        if not isinstance(duration, timedelta):
+            raise TypeError(f"duration: must be a timedelta, not {type(duration).__name__}")
         self.clock.offset += duration
 
     def after(self, delay: timedelta, action: Callable[[], object]) -> None:
-        """Do something once the simulator's time has come: before the first call after it, as of the very moment."""
+        """Run an action after a delay of simulated time. It runs before the next call, at the time that it was due."""
+        checked_duration("delay", delay)
+        checked_callable("action", action)
         with self._lock:
             self.clock.after(delay, action)
 
     # Calls
 
     def transport(self, *, waits: bool = False) -> "SimulatorTransport":
-        """An httpx transport, blocking and asynchronous, that calls this simulator.
+        """Return an httpx transport, blocking and asynchronous, that calls this simulator.
 
-        A slow answer takes no time, and fails at once where the client would have timed out; with `waits` it takes its
-        time.
+        A slow answer takes no time, and it fails at once if it is later than the client's timeout. With `waits`, it
+        takes its time.
         """
         from bakong_khqr.testing.transport import SimulatorTransport
 
@@ -247,7 +246,7 @@ class BakongSimulator:
 
     @property
     def app(self) -> "Starlette":
-        """This simulator as an ASGI application. `bakong_khqr.testing.server.serve` puts it on a port."""
+        """This simulator as an ASGI application. `bakong_khqr.testing.server.serve` serves it on a port."""
         from bakong_khqr.testing.server import asgi_app
 
         return asgi_app(self)
@@ -267,3 +266,22 @@ class BakongSimulator:
         if isinstance(code, str) and is_md5(code):
             return self._codes.get(code, ScannedCode(md5=code))
         return self.remember(code)
+
+
+def _paid(
+    scanned: ScannedCode,
+    amount: Decimal | int | str | None,
+    currency: Currency | str | int | None,
+    to_account_id: str | None,
+) -> tuple[Decimal, Currency, str]:
+    """Return the amount, the currency and the account: as the payer says, or else as the code says."""
+    paid_amount = scanned.amount if amount is None else as_amount(amount)
+    paid_currency = scanned.currency if currency is None else as_currency(currency)
+    paid_account_id = to_account_id or scanned.to_account_id
+    if paid_amount is None:
+        raise ValueError("amount: is needed, because the code has none or was never seen")
+    if paid_currency is None:
+        raise ValueError("currency: is needed, because no code with this MD5 was seen")
+    if paid_account_id is None:
+        raise ValueError("to_account_id: is needed, because no code with this MD5 was seen")
+    return paid_amount, paid_currency, paid_account_id

@@ -1,7 +1,7 @@
-"""Where the simulator's behaviour can be set, one field a switch.
+"""The settings of the simulator's behaviour: each field is a switch.
 
-Each says which sources disagree, or that nobody knows: then `guess` is true and the documentation says so. The
-disagreements are between the official document, what was seen in real answers, and other people's clients.
+Each switch says which sources disagree. If nobody knows, `guess` is true, and the documentation says so. The sources
+are the official document, real answers, and other people's clients.
 """
 
 from typing import Any, Final, Literal
@@ -13,7 +13,7 @@ from bakong_khqr.errors import shown
 
 @attrs.frozen
 class Rule:
-    """What a switch may be set to; `text` says it to a person. As an attrs validator it refuses the rest."""
+    """The values that a switch may have; `text` says them in words. As an attrs validator, it refuses all others."""
 
     text: str
     choices: tuple[str, ...] = ()
@@ -21,7 +21,7 @@ class Rule:
     optional: bool = False
 
     def admits(self, value: object) -> bool:
-        """Whether a switch of this rule may have this value. `True` isn't the number 1 here, nor 1 `True`."""
+        """Return whether a switch with this rule may have this value. `True` and the number 1 are different here."""
         if value is None:
             return self.optional
         if self.between is not None:
@@ -36,17 +36,17 @@ class Rule:
 
 
 FLAG: Final = Rule("true or false")
-TEXT: Final = Rule("a text that isn't empty")
+TEXT: Final = Rule("a string that isn't empty")
 
 
 def whole(lowest: int, highest: int, *, optional: bool = False) -> Rule:
-    """A whole number in a range, both ends included."""
+    """Return the rule of a whole number in a range, both ends included."""
     text = f"a whole number from {lowest} to {highest}" + (" or null" if optional else "")
     return Rule(text, between=(lowest, highest), optional=optional)
 
 
 def one_of(*choices: str) -> Rule:
-    """One of these words."""
+    """Return the rule of a text that is one of these words."""
     return Rule("one of " + ", ".join(choices), choices=choices)
 
 
@@ -56,9 +56,9 @@ def _switch(default: Any, rule: Rule, says: str, *, guess: bool = False) -> Any:
 
 @attrs.define(kw_only=True)
 class Switches:
-    """Kind by default: no quota, every endpoint open, payments visible at once.
+    """The switches. By default there is no quota, every endpoint is open, and payments are visible at once.
 
-    Setting a switch to a value outside its rule is a `ValueError` that names the switch, the value and the rule.
+    A wrong value raises `ValueError` with the switch, the value and the rule.
     """
 
     geo_block: bool = _switch(False, FLAG, "Every call is refused with a CloudFront page (HTTP 403), as from abroad")

@@ -1,4 +1,4 @@
-"""Plugs a simulator into httpx, blocking and asynchronous: `httpx.Client(transport=simulator.transport())`."""
+"""Connects a simulator to httpx, blocking and asynchronous: `httpx.Client(transport=simulator.transport())`."""
 
 import asyncio
 import time
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class SimulatorTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """Answers every request from a simulator, whatever its host.
+    """Answers every request from a simulator, for any host.
 
-    A dropped connection is `httpx.RemoteProtocolError`; an answer later than the client's read timeout is
-    `httpx.ReadTimeout`, at once unless `waits` is set.
+    A dropped connection raises `httpx.RemoteProtocolError`. An answer that is later than the client's read timeout
+    raises `httpx.ReadTimeout`, at once unless `waits` is set.
     """
 
     def __init__(self, simulator: "BakongSimulator", *, waits: bool = False) -> None:

@@ -1,26 +1,27 @@
-"""Payload to fields: every data object judged by its rule, and a good payload's fields.
+"""From a payload to its fields: every data object is checked by its rule.
 
-The order of problems is the official SDK's: what `reading.py` finds, then 47 and 45, then what is missing, then one
+The order of problems is the official SDK's: what `_reading.py` finds, then 47 and 45, then what is missing, then one
 data object after the other.
 """
 
-from bakong_khqr.account import INDIVIDUAL, MERCHANT, Kind
-from bakong_khqr.additional_data import ADDITIONAL_DATA, LANGUAGE, language_fault
+from typing import Any
+
 from bakong_khqr.errors import ErrorCode, InvalidKHQR
-from bakong_khqr.fields import (
+from bakong_khqr.money import BY_NUMERIC_CODE, DECIMALS_RULE, MOST_CHARACTERS, Currency, amount_fault, read_amount
+from bakong_khqr.payload._account import INDIVIDUAL, MERCHANT, Kind
+from bakong_khqr.payload._additional_data import ADDITIONAL_DATA, LANGUAGE, language_fault
+from bakong_khqr.payload._fields import (
     DYNAMIC,
     MERCHANT_CATEGORY_CODE,
     MERCHANT_CITY,
     MERCHANT_NAME,
     STATIC,
     UNION_PAY,
-    Fields,
     union_pay_fault,
 )
-from bakong_khqr.money import BY_NUMERIC_CODE, Currency, amount_fault, read_amount
-from bakong_khqr.reading import Reading, read
-from bakong_khqr.template import Template, TextField
-from bakong_khqr.timestamp import length_fault, missing_fault, past_fault, read_milliseconds, to_datetime
+from bakong_khqr.payload._reading import Reading, read
+from bakong_khqr.payload._template import Template, TextField
+from bakong_khqr.payload._timestamp import length_fault, missing_fault, past_fault, read_milliseconds, to_datetime
 
 # What must be there, by ID; the account, 29 or 30, is asked for between 00 and 52.
 _REQUIRED = {
@@ -33,6 +34,8 @@ _REQUIRED = {
     "60": ("merchant_city", ErrorCode.MERCHANT_CITY_TAG_REQUIRED),
 }
 _ABSENT: dict[str, str] = {}
+_CURRENCY_RULE = " or ".join(f"{one.numeric_code} ({one})" for one in Currency)
+_AMOUNT_RULE = f"digits, at most {MOST_CHARACTERS} characters; {', '.join(DECIMALS_RULE.values())}"
 
 
 def judge(payload: str) -> Reading:
@@ -57,7 +60,7 @@ def judge(payload: str) -> Reading:
     return reading
 
 
-def fields(reading: Reading) -> Fields:
+def fields(reading: Reading) -> dict[str, Any]:
     """Return the fields of a reading without problems, but for a missing expiry."""
     objects, members = reading.objects, reading.members
     kind: Kind = "individual" if "29" in objects else "merchant"
@@ -78,14 +81,8 @@ def fields(reading: Reading) -> Fields:
         "amount": reading.amount or None,
         "merchant_name": objects["59"],
         "merchant_city": objects["60"],
-        "bill_number": additional_data.get("01"),
-        "mobile_number": additional_data.get("02"),
-        "store_label": additional_data.get("03"),
-        "terminal_label": additional_data.get("07"),
-        "purpose_of_transaction": additional_data.get("08"),
-        "language_preference": language.get("00"),
-        "merchant_name_alternate_language": language.get("01"),
-        "merchant_city_alternate_language": language.get("02"),
+        **{field.name: additional_data.get(field.id) for field in ADDITIONAL_DATA.fields},
+        **{field.name: language.get(field.id) for field in LANGUAGE.fields},
         "upi_account_information": objects.get("15"),
         "created_at": None if created_ms is None else to_datetime(created_ms),
         "expires_at": None if expires_ms is None else to_datetime(expires_ms),
@@ -144,7 +141,7 @@ def _judge_money(reading: Reading) -> None:
     currency = reading.currency = BY_NUMERIC_CODE.get(code or "")
     if code is not None and currency is None:
         codes = (ErrorCode.CURRENCY_TYPE_REQUIRED, ErrorCode.TRANSACTION_CURRENCY_LENGTH_INVALID)
-        _blame(reading, "currency", "53", 3, codes, ErrorCode.UNSUPPORTED_CURRENCY, "116 (KHR) or 840 (USD)")
+        _blame(reading, "currency", "53", 3, codes, ErrorCode.UNSUPPORTED_CURRENCY, _CURRENCY_RULE)
     if currency is Currency.USD and "15" in objects:
         reading.problems.append(union_pay_fault(offset=reading.offset("15")))
     text = objects.get("54")
@@ -152,8 +149,7 @@ def _judge_money(reading: Reading) -> None:
         return
     reading.amount = amount = read_amount(text, currency)
     if amount is None:
-        rule = "digits, at most two decimals for dollars and none for riel, at most 13 characters"
-        reading.problems.append(amount_fault(text, rule, offset=reading.offset("54")))
+        reading.problems.append(amount_fault(text, _AMOUNT_RULE, offset=reading.offset("54")))
     elif not amount and reading.is_dynamic:
         rule = "a dynamic code (method 12) asks for more than 0"
         reading.problems.append(amount_fault(text, rule, offset=reading.offset("54")))

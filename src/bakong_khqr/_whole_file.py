@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all: whoever reads the path never sees half a picture."""
+"""Files that are written whole or not at all, so that a reader never sees half a picture."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from secrets import token_hex
 
 
 def write_file(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write `content` to `path`: into a new file beside it, which then takes its place.
+    """Write `content` to `path`: first to a new file beside it, which then replaces it.
 
     Raises `OSError` as `open` does, and leaves what was there before.
     """

@@ -1,6 +1,6 @@
 """A payload taken apart: its values by ID, and what is wrong with it as a text, before any field is looked at.
 
-A good payload is read without any bookkeeping; where something is wrong, its place is looked up afterwards.
+A good payload is read without any bookkeeping; if something is wrong, its place is looked up afterwards.
 """
 
 import re
@@ -8,15 +8,15 @@ from decimal import Decimal
 
 from attrs import define, field
 
-from bakong_khqr.account import INDIVIDUAL, MERCHANT
-from bakong_khqr.additional_data import ADDITIONAL_DATA, LANGUAGE
 from bakong_khqr.emv.characters import character_fault, exact, refused_character
 from bakong_khqr.emv.crc import crc16
 from bakong_khqr.emv.tags import Path
 from bakong_khqr.emv.tlv import check_text, level_faults, may_nest, split
 from bakong_khqr.errors import ErrorCode, InvalidKHQR
-from bakong_khqr.fields import DYNAMIC, MERCHANT_CATEGORY_CODE, MERCHANT_CITY, MERCHANT_NAME, UNION_PAY
 from bakong_khqr.money import Currency
+from bakong_khqr.payload._account import INDIVIDUAL, MERCHANT
+from bakong_khqr.payload._additional_data import ADDITIONAL_DATA, LANGUAGE
+from bakong_khqr.payload._fields import DYNAMIC, MERCHANT_CATEGORY_CODE, MERCHANT_CITY, MERCHANT_NAME, UNION_PAY
 
 MOST_READ = 1_024
 """A text's most characters that are looked at: twice a payload's, so that one that grew too long is explained whole."""
@@ -47,14 +47,11 @@ class Reading:
     amount: Decimal | None = None
     created_ms: int | None = None
     expires_ms: int | None = None
-
-    @property
-    def is_dynamic(self) -> bool:
-        """Whether the point of initiation method is 12."""
-        return self.objects.get("01") == DYNAMIC
+    is_dynamic: bool = False
+    """Whether the point of initiation method is 12."""
 
     def offset(self, *path: str) -> int | None:
-        """Return where the data object at `path` begins in the payload, `None` where there is none."""
+        """Return where the data object at `path` begins in the payload, `None` if there is none."""
         text, at = self.payload, 0
         for depth, wanted in enumerate(path, start=1):
             for identifier, value in split(text)[0]:
@@ -100,6 +97,7 @@ def read(payload: str) -> Reading:
             return reading
     pairs, stop = split(payload)
     reading.objects = objects = dict(pairs)
+    reading.is_dynamic = objects.get("01") == DYNAMIC
     reading.readable = stop == len(payload)
     refused_at = refused_character(payload)
     last = pairs[-1][0] if pairs else ""

@@ -1,4 +1,4 @@
-"""Fields to payload: every field checked, in the order in which the official SDK writes and judges them.
+"""From fields to a payload: every field is checked, in the order in which the official SDK writes and checks them.
 
 The official numbers come first fault first: 15, the account, 52, 53, UnionPay beside dollars (44), 54, 59, 60, 62,
 64, and the timestamps last.
@@ -7,27 +7,29 @@ The official numbers come first fault first: 15, the account, 52, 53, UnionPay b
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from time import time_ns
 from types import NoneType
-from typing import Any, cast
+from typing import Any
 
-from bakong_khqr.account import ACCOUNTS, Kind
-from bakong_khqr.additional_data import ADDITIONAL_DATA, LANGUAGE, language_fault
-from bakong_khqr.emv.characters import character_fault, exact, refused_character
+from bakong_khqr.emv.characters import exact
 from bakong_khqr.emv.crc import crc16
-from bakong_khqr.errors import InvalidKHQR
-from bakong_khqr.fields import (
+from bakong_khqr.money import Currency, read_currency, write_amount
+from bakong_khqr.payload._account import ACCOUNTS, Kind
+from bakong_khqr.payload._additional_data import ADDITIONAL_DATA, LANGUAGE, language_fault
+from bakong_khqr.payload._creation import next_ms
+from bakong_khqr.payload._fields import (
     DYNAMIC,
     MERCHANT_CATEGORY_CODE,
     MERCHANT_CITY,
     MERCHANT_NAME,
     STATIC,
+    TEXT_FIELDS,
     UNION_PAY,
-    Fields,
+    IndividualFields,
+    MerchantFields,
+    complete,
     union_pay_fault,
 )
-from bakong_khqr.money import Currency, read_currency, write_amount
-from bakong_khqr.timestamp import (
+from bakong_khqr.payload._timestamp import (
     duration_milliseconds,
     missing_fault,
     to_datetime,
@@ -39,11 +41,13 @@ from bakong_khqr.timestamp import (
 _EXACT = frozenset({str, NoneType, Currency, Decimal, int, datetime})
 
 
-def encode(kind: Kind, given: Mapping[str, Any], expires_in: timedelta | None) -> Fields:
-    """Return the payload of a KHQR and its fields as they were written.
+def encode(kind: Kind, fields: IndividualFields | MerchantFields) -> dict[str, Any]:
+    """Return the attributes of a `KHQR`: its payload, and its fields as they were written.
 
-    `given` has every other parameter of `KHQR.individual` or `KHQR.merchant` by name. Raises what they raise.
+    Raises what `KHQR.individual` and `KHQR.merchant` raise.
     """
+    given = complete(kind, fields)
+    expires_in = given.pop("expires_in")
     if not _EXACT.issuperset(map(type, given.values())):
         given = {name: exact(value) for name, value in given.items()}
     union_pay = UNION_PAY.write(given["upi_account_information"])
@@ -57,8 +61,11 @@ def encode(kind: Kind, given: Mapping[str, Any], expires_in: timedelta | None) -
     city = MERCHANT_CITY.write(given["merchant_city"])
     additional_data = ADDITIONAL_DATA.write(given)
     language = _language(given)
-    created_ms, expires_ms = _moments(given["created_at"], given["expires_at"], expires_in)
-    if amount is None:
+    created_ms = None if given["created_at"] is None else to_milliseconds("created_at", given["created_at"])
+    if amount is not None and created_ms is None:
+        created_ms = next_ms()
+    expires_ms = _expiry(created_ms, given["expires_at"], expires_in)
+    if amount is None or created_ms is None:  # a static code uses no times
         method, amount_object, timestamps = STATIC, "", ""
         created_at = expires_at = None
     else:
@@ -71,8 +78,10 @@ def encode(kind: Kind, given: Mapping[str, Any], expires_in: timedelta | None) -
         f"0002010102{method}{union_pay}{account}{category}5303{currency.numeric_code}{amount_object}5802KH"
         f"{name}{city}{additional_data}{language}{timestamps}6304"
     )
-    if refused_character(text) is not None:
-        raise _refused_field(given)
+    if not (text.isascii() and text.isprintable()):  # the account, which takes less than that, was checked by its form
+        for field in TEXT_FIELDS:
+            if (value := given.get(field.name)) is not None:
+                field.check_characters(value)
     written = {
         "payload": text + crc16(text),
         "kind": kind,
@@ -82,7 +91,7 @@ def encode(kind: Kind, given: Mapping[str, Any], expires_in: timedelta | None) -
         "created_at": created_at,
         "expires_at": expires_at,
     }
-    return cast("Fields", {"account_information": None, "merchant_id": None, **given, **written})
+    return {"account_information": None, "merchant_id": None, **given, **written}
 
 
 def _language(given: Mapping[str, Any]) -> str:
@@ -98,20 +107,11 @@ def _language(given: Mapping[str, Any]) -> str:
     return LANGUAGE.write(given)
 
 
-def _moments(
-    created_at: datetime | int | None, expires_at: datetime | int | None, expires_in: timedelta | None
-) -> tuple[int, int | None]:
-    """Return creation and expiry in milliseconds. Creation is the present unless given; a static code uses neither."""
-    created_ms = time_ns() // 1_000_000 if created_at is None else to_milliseconds("created_at", created_at)
+def _expiry(created_ms: int | None, expires_at: datetime | int | None, expires_in: timedelta | None) -> int | None:
+    """Return the expiry in milliseconds; `None` if there is none."""
     if expires_in is None:
-        return created_ms, None if expires_at is None else to_milliseconds("expires_at", expires_at)
+        return None if expires_at is None else to_milliseconds("expires_at", expires_at)
     if expires_at is not None:
         raise ValueError("expires_at and expires_in are both given: pass one of them")
-    return created_ms, created_ms + duration_milliseconds("expires_in", expires_in)
-
-
-def _refused_field(given: Mapping[str, Any]) -> InvalidKHQR:
-    """Return the error for the first field that holds a refused character; the whole text was searched at once."""
-    texts = ((name, value) for name, value in given.items() if isinstance(value, str))
-    name, value, at = next((name, value, at) for name, value in texts if (at := refused_character(value)) is not None)
-    return character_fault(value, at, field=name)
+    duration = duration_milliseconds("expires_in", expires_in)
+    return None if created_ms is None else created_ms + duration

@@ -1,4 +1,6 @@
-"""Text fields of a KHQR and the templates that hold them: one rule per field, obeyed in writing and in reading.
+"""Text fields of a KHQR and the templates that hold them: one rule per field, for writing and for reading.
+
+Only the alphabet of a field is a rule of writing alone: codes that others made with other characters are still read.
 
 Where a field stands and how long it may be comes from the table in `emv/tags.py`; what is added here is its public
 name and the official SDK's code for each way of getting it wrong.
@@ -10,17 +12,20 @@ from typing import Any
 
 from attrs import Factory, field, frozen
 
+from bakong_khqr.emv.characters import character_fault, refused_character
 from bakong_khqr.emv.tags import Path, describe
 from bakong_khqr.emv.tlv import TWO_DIGITS
 from bakong_khqr.errors import ErrorCode, InvalidKHQR, shown
+from bakong_khqr.payload._alphabet import Alphabet, character_name, first_refused
 
 
 @frozen
 class TextField:
     """A field that is text: its public `name`, its `path` in the payload, and the codes for its faults.
 
-    A field with a `required_code` must be given. `pattern` is the form of the whole value where it has one, `form`
-    says it in words, and `form_code` is the fault.
+    A field with a `required_code` must be given. `pattern` is the form of the whole value if it has one, `form`
+    says it in words, and `form_code` is the fault. `alphabet` is what a new code may hold; `made_pattern` is the form
+    in that alphabet, if the rule for writing is stricter than the rule for reading.
     """
 
     name: str
@@ -30,7 +35,9 @@ class TextField:
     least: int = 1
     pattern: re.Pattern[str] | None = None
     form: str = ""
-    form_code: ErrorCode = ErrorCode.KHQR_INVALID
+    form_code: ErrorCode = ErrorCode.CHARACTER_REFUSED
+    alphabet: Alphabet = Alphabet.TEXT
+    made_pattern: re.Pattern[str] | None = field(default=Factory(lambda self: self.pattern, takes_self=True))
     id: str = field(init=False, default=Factory(lambda self: self.path[-1], takes_self=True))
     limit: int = field(init=False, default=Factory(lambda self: _limit(self.path), takes_self=True))
 
@@ -52,9 +59,22 @@ class TextField:
             raise TypeError(f"{self.name} must be a str, not {type(value).__name__}")
         length = len(value)
         # What `accepts` says, in place: a code has a dozen fields, and the call is a twentieth of making it.
-        if self.least <= length <= self.limit and (self.pattern is None or self.pattern.fullmatch(value)):
-            return f"{self.id}{TWO_DIGITS[length]}{value}"
+        if self.least <= length <= self.limit:
+            if self.made_pattern is None or self.made_pattern.fullmatch(value):
+                return f"{self.id}{TWO_DIGITS[length]}{value}"
+            self.check_characters(value)
         raise self.fault(value)
+
+    def check_characters(self, value: str) -> None:
+        """Raise `InvalidKHQR` with the place of the first character that a new code may not hold in this field."""
+        at = first_refused(self.alphabet, value)
+        if at is None:
+            return
+        if refused_character(value[at]) is not None:
+            raise character_fault(value, at, field=self.name, offset=at)
+        length = len(value)
+        message = f"{self.name} {value!a} has {character_name(value[at])} at offset {at}; it takes {self.alphabet}"
+        raise InvalidKHQR(self.form_code, message, field=self.name, offset=at, length=length, limit=self.limit)
 
     def fault(self, value: str | None, *, offset: int | None = None) -> InvalidKHQR:
         """Return the error for a value that isn't accepted."""
@@ -102,7 +122,11 @@ class Template:
 
     def refused(self, objects: Mapping[str, str]) -> list[TextField]:
         """Return the fields whose value in `objects`, by ID, isn't accepted, required ones that are absent included."""
-        return [one for one in self.fields if not one.accepts(objects.get(one.id))]
+        return [
+            one
+            for one in self.fields
+            if ((value := objects.get(one.id)) is not None or one.required_code) and not one.accepts(value)
+        ]
 
 
 def _limit(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""What each fault means to the person who has to mend it: whose rule it breaks, and what to change. One row a code.
+"""What to do about each fault: whose rule it breaks, and what to change. There is one row for each code.
 
 `docs/why-is-my-khqr-refused.md` is drawn from this table.
 """
@@ -8,15 +8,17 @@ from enum import StrEnum
 from attrs import frozen
 
 from bakong_khqr.errors import ErrorCode as E
+from bakong_khqr.money import Currency
 
 
 class Source(StrEnum):
-    """Who makes a rule."""
+    """Who makes a rule; `COPYING` is for a text that was changed on its way."""
 
     EMVCO = "EMVCo standard"
     OFFICIAL_SDK = "official SDK"
     BANK_APP = "bank apps"
     OURS = "this package"
+    COPYING = "on its way"
 
 
 @frozen
@@ -36,6 +38,8 @@ _TAKE_ALL = (
     "Take the whole text of the code, from 000201 to the last four digits, without spaces or line breaks around it."
 )
 
+_CURRENCIES = " or ".join(f"{one.numeric_code} for {one.plural}" for one in Currency)
+
 ADVICE: dict[E, Advice] = (
     _rows(
         Source.EMVCO,
@@ -47,14 +51,14 @@ ADVICE: dict[E, Advice] = (
             E.POINT_OF_INITIATION_METHOD_INVALID: "Write data object 01 as 010211 (static) or 010212 (dynamic).",
             E.CRC_TAG_REQUIRED: "End the payload with 6304 and its checksum. " + _TAKE_ALL,
             E.CRC_LENGTH_INVALID: "Write the checksum as four hexadecimal digits; leading zeros count (00A7, not A7).",
-            E.KHQR_INVALID: "Compute the CRC-16/CCITT-FALSE anew over the UTF-8 bytes up to and with 6304. If you "
-            "only read the code, it was changed or cut on its way: scan it again.",
-            E.CRC_NOT_LAST: "Move data object 63 to the end and compute its checksum anew.",
+            E.KHQR_INVALID: "Compute the CRC-16/CCITT-FALSE again over the UTF-8 bytes, from 000201 to 6304 inclusive. "
+            "If you only read the code, it was changed or cut on its way: scan it again.",
+            E.CRC_NOT_LAST: "Move data object 63 to the end and compute its checksum again.",
             E.MERCHANT_CATEGORY_TAG_REQUIRED: "Add data object 52, the merchant category code; 5999 is the usual one.",
             E.MERCHANT_CODE_LENGTH_INVALID: "Use the four digits of ISO 18245, such as 5999.",
             E.INVALID_MERCHANT_CATEGORY_CODE: "Use the four digits of ISO 18245, such as 5999.",
-            E.CURRENCY_TYPE_REQUIRED: "Add data object 53: 116 for riel, 840 for dollars.",
-            E.TRANSACTION_CURRENCY_LENGTH_INVALID: "Use 116 for riel or 840 for dollars.",
+            E.CURRENCY_TYPE_REQUIRED: f"Add data object 53: {_CURRENCIES}.",
+            E.TRANSACTION_CURRENCY_LENGTH_INVALID: f"Use {_CURRENCIES}.",
             E.COUNTRY_CODE_TAG_REQUIRED: "Add data object 58: 5802KH.",
             E.COUNTRY_CODE_LENGTH_INVALID: "Write the country as 5802KH.",
             E.MERCHANT_NAME_REQUIRED: "Give the merchant's name, 1 to 25 characters.",
@@ -89,13 +93,13 @@ ADVICE: dict[E, Advice] = (
             E.BAKONG_ACCOUNT_ID_REQUIRED: "Give the Bakong account ID, name@bank, as the bank's app shows it.",
             E.BAKONG_ACCOUNT_ID_LENGTH_INVALID: "Check the Bakong account ID: it has at most 32 characters.",
             E.BAKONG_ACCOUNT_ID_INVALID: "Write the Bakong account ID as name@bank, with one @: sokha@aclb. A phone or "
-            "account number alone is none.",
+            "account number alone is none. It has letters, digits and signs of ASCII only, and no spaces.",
             E.ACCOUNT_INFORMATION_LENGTH_INVALID: _SHORTEN + " Leave it out rather than empty.",
             E.MERCHANT_ID_REQUIRED: "Give the merchant ID from your bank, or make the code for an individual.",
             E.MERCHANT_ID_LENGTH_INVALID: "Check the merchant ID: it has at most 32 characters.",
             E.ACQUIRING_BANK_REQUIRED: "Give the name of the merchant's bank.",
             E.ACQUIRING_BANK_LENGTH_INVALID: _SHORTEN + " Leave it out rather than empty.",
-            E.UNSUPPORTED_CURRENCY: "Use 116 (riel) or 840 (dollars): KHQR knows no others.",
+            E.UNSUPPORTED_CURRENCY: f"Use {_CURRENCIES}: KHQR knows no other currency.",
             E.UPI_ACCOUNT_INFORMATION_LENGTH_INVALID: "Check the UnionPay account: 1 to 99 characters.",
             E.UPI_ACCOUNT_INFORMATION_INVALID_CURRENCY: "Make the code in riel, or leave the UnionPay account out.",
             E.INVALID_DYNAMIC_KHQR: "Add the amount, or make the code static (010211).",
@@ -115,7 +119,8 @@ ADVICE: dict[E, Advice] = (
     | _rows(
         Source.OURS,
         {
-            E.CHARACTER_REFUSED: "Take out control characters and emoji: apps count and show them differently.",
+            E.CHARACTER_REFUSED: "Take out control characters, invisible characters and emoji: apps count and show "
+            "them differently.",
             E.MERCHANT_TYPE_AMBIGUOUS: "Keep either 29 or 30: some apps pay the first, some the last.",
             E.COUNTRY_CODE_INVALID: "A KHQR is Cambodian: 5802KH. bakong_khqr.emv reads those of other countries.",
         },

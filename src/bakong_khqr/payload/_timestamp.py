@@ -1,4 +1,4 @@
-"""When a dynamic KHQR was made and until when it may be paid: data object 99, in milliseconds since 1970.
+"""The times of a dynamic KHQR: data object 99, its creation and its expiry in milliseconds since 1970.
 
 Callers see aware `datetime`s, or milliseconds as an `int` of 13 digits. Seconds (10 digits) are the mistake that bank
 apps refuse a code for.
@@ -49,7 +49,7 @@ def to_datetime(milliseconds: int) -> datetime:
 
 
 def read_milliseconds(text: str) -> int | None:
-    """Return what a timestamp's 13 digits say, `None` where it isn't 13 digits. The first such moment is in 2001."""
+    """Return what a timestamp's 13 digits say; `None` if it isn't 13 digits. The first such moment is in 2001."""
     return int(text) if _THIRTEEN_DIGITS.fullmatch(text) and text[0] != "0" else None
 
 
