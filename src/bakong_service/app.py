@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
 import structlog
-from sqlalchemy import Connection
 
 from bakong_khqr.async_client import AsyncBakongClient
 from bakong_khqr.retry import RetryPolicy
@@ -14,25 +13,32 @@ from bakong_service.clock import Clock
 from bakong_service.domain.delivery import SCHEDULES
 from bakong_service.domain.endpoint import TargetPolicy
 from bakong_service.domain.policy import PaymentPolicy, Shop, SubscriptionPolicy, WebhookPolicy
-from bakong_service.operations import endpoints, plans
 from bakong_service.operations.business import Business
-from bakong_service.operations.plans_file import read_plans
+from bakong_service.operations.subscriptions import plans
+from bakong_service.operations.subscriptions.plans_file import read_plans
+from bakong_service.operations.unit_of_work import UnitOfWork
+from bakong_service.operations.webhooks import endpoints
 from bakong_service.settings import Settings
-from bakong_service.storage import signals, test_clock
-from bakong_service.storage.executor import Executor
-from bakong_service.storage.opening import open_database
+from bakong_service.storage import test_clock
+from bakong_service.storage.engine import belonging, opening, signals
+from bakong_service.storage.engine.executor import Executor
+from bakong_service.storage.migrations import head
 from bakong_service.vault import Vault
-from bakong_service.web.changes import Changes
-from bakong_service.web.limiter import Limiter
-from bakong_service.web.service import Service
+from bakong_service.web.checkout.link_memory import remembered
+from bakong_service.web.http.changes import Changes
+from bakong_service.web.http.limiter import Limiter
+from bakong_service.web.http.service import Service
+from bakong_service.workers.audit_numbering import AuditNumberer
+from bakong_service.workers.boundaries import Boundaries
 from bakong_service.workers.budget import DatabaseBudget
 from bakong_service.workers.delivery import Deliverer
 from bakong_service.workers.dispatch import Dispatcher
 from bakong_service.workers.loop import Loop
-from bakong_service.workers.renewal import Boundaries
-from bakong_service.workers.upkeep import ClockFollower, Forgetter
+from bakong_service.workers.timekeeping import Timekeeper
+from bakong_service.workers.upkeep import ClockFollower, Forgetter, KeyUseWriter
 from bakong_service.workers.verification import Verifier
-from bakong_service.workers.watching import watcher
+from bakong_service.workers.watcher import Settlement
+from bakong_service.workers.watcher_parts import watcher
 
 _LINK_SECONDS = 10.0  # a payer waits for it
 
@@ -57,6 +63,7 @@ def business_of(settings: Settings) -> Business:
             grace=settings.grace,
             late_accept=settings.late_accept,
             watch_for=settings.watch_for,
+            return_urls=settings.return_urls,
         ),
         subscriptions=SubscriptionPolicy(grace=settings.subscription_grace),
         webhooks=WebhookPolicy(
@@ -71,32 +78,52 @@ async def opened(settings: Settings, *, prepared: bool = False) -> AsyncIterator
     """A service with its database open, and no worker: what a command needs.
 
     With `prepared`, as `serve` and `work` start: the database is brought forward and made to say what the settings say.
-    Raises `SchemaMismatch`, `DatabaseUnavailable`, `PlansFileError`, `Invalid` for plans or an endpoint that can't be.
+    Raises `SchemaMismatch`, `UnfitDatabase`, `DatabaseUnavailable`, `PlansFileError`, and `Invalid` for plans or an
+    endpoint that can't be.
     """
-    executor = await open_database(settings.database_url.reveal(), bring_forward=prepared)
+    executor = await opening.open_database(
+        settings.database_url.reveal(), bring_forward=prepared, pool=settings.database_pool
+    )
     async with AsyncExitStack() as closing:
         closing.push_async_callback(executor.close)
         service = await _service(settings, executor, closing)
+        await belonging.prove(executor, service.business.vault, mode=settings.mode, now=service.clock.now())
         if prepared:
             await _prepare(service)
         yield service
 
 
+async def migrate(settings: Settings) -> tuple[str | None, str]:
+    """Bring the database forward; the revision before, and the present one. A new database gets the settings' mode.
+
+    Raises `SchemaMismatch`, `UnfitDatabase`, `DatabaseUnavailable`.
+    """
+    url = settings.database_url.reveal()
+    executor = await opening.start(url)
+    try:
+        before = await opening.migrate(executor, url)
+        vault = Vault(settings.key_ring, settings.pepper)
+        await belonging.prove(executor, vault, mode=settings.mode, now=Clock().now())
+        return before, head()
+    finally:
+        await executor.close()
+
+
 async def _prepare(service: Service) -> None:
     """The plans that are sold, and the endpoint of the main backend."""
-    settings, business, now = service.settings, service.business, service.clock.now()
+    settings = service.settings
     terms = None if settings.plans_file is None else read_plans(settings.plans_file)
     secret = None if settings.webhook_secret is None else settings.webhook_secret.reveal()
 
-    def operation(connection: Connection) -> None:
-        plans.ensure_defaults(connection, business, terms, now=now)
-        endpoints.ensure_default(connection, business, url=settings.webhook_url, secret=secret, now=now)
+    def operation(work: UnitOfWork) -> None:
+        plans.ensure_defaults(work, terms)
+        endpoints.ensure_default(work, url=settings.webhook_url, secret=secret)
 
-    await service.executor.run(operation)
+    await service.run("system:start", operation)
 
 
 async def _service(settings: Settings, executor: Executor, closing: AsyncExitStack) -> Service:
-    clock, limiter = Clock(), Limiter(settings.redis_url)
+    clock, limiter = Clock(), Limiter(settings.redis_url, settings.replicas)
     if settings.is_test:
         clock.offset = await executor.read(test_clock.offset)
     # Links need no token; whether they count towards the day's calls is in no document, so they do.
@@ -108,6 +135,7 @@ async def _service(settings: Settings, executor: Executor, closing: AsyncExitSta
         budget=DatabaseBudget(executor, clock, settings.bakong_daily_limit),
     )
 
+    @remembered
     async def deeplink(payload: str) -> str:
         return (await bakong.generate_deeplink(payload)).short_link
 
@@ -138,26 +166,46 @@ async def working(service: Service, loops: list[Loop]) -> AsyncIterator[None]:
                 task.cancel()
 
 
-def followers(service: Service) -> list[Loop]:
-    """What every process runs: in test mode, one that follows the test clock."""
-    follower = ClockFollower(service.executor, service.clock)
-    return [Loop("clock", follower.step, service.clock)] if service.settings.is_test else []
+def timekeeper(service: Service) -> Timekeeper:
+    """What keeps this process's clock."""
+    return Timekeeper(service.executor, service.clock, grace=service.business.payments.grace)
 
 
-def workers(service: Service) -> list[Loop]:
-    """Every worker of the service."""
-    parts = (service.executor, service.business, service.clock)
-    dispatcher, deliverer = Dispatcher(*parts), Deliverer(*parts)
-    http = httpx.AsyncClient()
+def followers(service: Service, keeper: Timekeeper) -> list[Loop]:
+    """Return the loops of every process: they compare the clocks, write when keys were used, follow a test clock."""
+    key_uses = KeyUseWriter(lambda: service.key_uses.write(service.executor))
+    loops = [
+        Loop("timekeeping", keeper.step, service.clock),
+        Loop("key uses", key_uses.step, service.clock, close=key_uses.write),
+    ]
+    if service.settings.is_test:
+        loops.append(Loop("clock", ClockFollower(service.executor, service.clock).step, service.clock))
+    return loops
+
+
+def watcher_of(service: Service, http: httpx.AsyncClient, keeper: Timekeeper | None = None) -> Settlement:
+    """The watcher of the settings, over a HTTP client that the caller closes."""
     settings = service.settings
-    settlement = watcher(
-        *parts,
+    return watcher(
+        service.executor,
+        service.business,
+        service.clock,
         http=http,
         base_url=settings.bakong_base_url,
         token=settings.bakong_developer_token.reveal(),
         email=settings.bakong_email,
         daily_limit=settings.bakong_daily_limit,
+        timekeeper=keeper,
+        detected=service.metrics.detected,
     )
+
+
+def workers(service: Service, keeper: Timekeeper) -> list[Loop]:
+    """Every worker of the service."""
+    parts = (service.executor, service.business, service.clock)
+    dispatcher, deliverer = Dispatcher(*parts), Deliverer(*parts)
+    http = httpx.AsyncClient()
+    settlement = watcher_of(service, http, keeper)
     service.metrics.count("bakong_checks", "Answers to checks, by what they told", settlement.counts)
     service.metrics.count("bakong_webhooks", "Attempts at deliveries, by what came of them", deliverer.counts)
     return [
@@ -171,8 +219,9 @@ def workers(service: Service) -> list[Loop]:
         Loop(
             "verification", Verifier(service.executor, service.business, service.metrics.verified).step, service.clock
         ),
+        Loop("audit numbering", AuditNumberer(service.executor).step, service.clock),
         Loop("forgetting", Forgetter(service.executor).step, service.clock),
-        Loop("boundaries", Boundaries(*parts).step, service.clock),
+        Loop("boundaries", Boundaries(*parts, keeper).step, service.clock),
         Loop("dispatch", dispatcher.step, service.clock, _woken(service, signals.EVENTS)),
         Loop(
             "delivery",

@@ -1,13 +1,13 @@
-"""Field encryption: AES-256-GCM under a ring of keys, bound to the place where the field is kept.
+"""Field encryption: AES-256-GCM with a ring of keys, bound to the place where the field is stored.
 
-A sealed field is `version | key id length | key id | nonce (12 bytes) | ciphertext and tag`. The newest key seals;
-every key of the ring opens. The place (`payments.qr_enc.pay_…`) is authenticated with it: moved, it doesn't open.
+A sealed field is `version | key id length | key id | nonce (12 bytes) | ciphertext and tag`. The newest key seals, and
+every key of the ring opens. The place (`payments.qr_enc.pay_…`) is authenticated too, so a field that was moved to
+another place doesn't open.
 """
 
 import hmac
 import secrets
 from collections.abc import Mapping
-from hashlib import sha256
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -19,20 +19,25 @@ _NONCE = 12
 
 
 class Unopenable(Exception):  # noqa: N818 - what happened
-    """A sealed field doesn't open: its key isn't in the ring, or it was altered or moved. Names place and key id."""
+    """A sealed field doesn't open: its key isn't in the ring, or the field was altered or moved."""
 
 
 def derive(secret: bytes, purpose: str) -> bytes:
-    """A 32 byte key for one purpose out of a secret, by HKDF-SHA256."""
+    """Return a key of 32 bytes for one purpose, derived from a secret by HKDF-SHA256."""
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=f"bakong-service {purpose}".encode()).derive(secret)
 
 
+def head_of(key_id: str) -> bytes:
+    """Return the bytes with which every field begins that is sealed with this key."""
+    return bytes([_VERSION, len(key_id)]) + key_id.encode()
+
+
 class Vault:
-    """Seals and opens fields. `ring` maps key ids to secrets, newest first; `pepper` makes the blind indexes."""
+    """Seals and opens fields. `ring` maps key ids to secrets, newest first; `pepper` is the key of blind indexes."""
 
     def __init__(self, ring: Mapping[str, bytes], pepper: bytes) -> None:
         if not ring:
-            raise ValueError("the key ring is empty: it takes at least one key")
+            raise ValueError("the key ring is empty: it needs at least one key")
         self._ciphers = {key_id: AESGCM(derive(secret, "field encryption")) for key_id, secret in ring.items()}
         self._newest = next(iter(ring))
         self._index_key = derive(pepper, "blind index")
@@ -46,14 +51,13 @@ class Vault:
         return tuple(self._ciphers)
 
     def seal(self, text: str, place: str) -> bytes:
-        """Encrypt `text` for keeping at `place` (`table.column.reference`)."""
-        key_id = self._newest.encode()
+        """Return `text` encrypted for the place `table.column.reference`."""
         nonce = secrets.token_bytes(_NONCE)
         sealed = self._ciphers[self._newest].encrypt(nonce, text.encode(), place.encode())
-        return bytes([_VERSION, len(key_id)]) + key_id + nonce + sealed
+        return head_of(self._newest) + nonce + sealed
 
     def open(self, blob: bytes, place: str) -> str:
-        """What was sealed at `place`. Raises `Unopenable`."""
+        """Return the text that was sealed for `place`. Raises `Unopenable`."""
         key_id = self.key_id(blob)
         cipher = self._ciphers.get(key_id)
         if cipher is None:
@@ -66,11 +70,11 @@ class Vault:
         return opened.decode()
 
     def key_id(self, blob: bytes) -> str:
-        """The id of the key that a field is sealed with. Raises `Unopenable` where it isn't a sealed field."""
+        """Return the id of the key that a field is sealed with. Raises `Unopenable` if it isn't a sealed field."""
         if len(blob) < 2 or blob[0] != _VERSION or len(blob) < 2 + blob[1] + _NONCE:
             raise Unopenable("this isn't a sealed field of a known version")
         return blob[2 : 2 + blob[1]].decode("ascii", "replace")
 
     def index(self, text: str, column: str) -> str:
-        """A keyed hash that finds equal values of one column without keeping them: 64 hex digits."""
-        return hmac.new(self._index_key, f"{column}\0{text}".encode(), sha256).hexdigest()
+        """Return a keyed hash, 64 hex digits, by which equal values of a column are found without storing them."""
+        return hmac.digest(self._index_key, f"{column}\0{text}".encode(), "sha256").hex()

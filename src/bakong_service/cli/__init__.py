@@ -1,1 +1,1 @@
-"""The command line `bakong-service`, one file a noun; `app.py` lists the commands."""
+"""The command line `bakong-service`. Each noun has a file, and `app.py` lists the commands."""

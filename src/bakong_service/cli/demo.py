@@ -1,7 +1,5 @@
-"""`bakong-service demo`: one payment, from the QR to the signed webhook, on this machine alone."""
+"""`demo`: one payment from the QR to the signed webhook, only on this machine."""
 
-import json
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -17,8 +15,9 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.text import Text
 
+from bakong_khqr.cli.writing import as_text, say_json
 from bakong_khqr.images import terminal
-from bakong_service.cli.stage import Stage
+from bakong_service.cli.stage import Stage, end_as_by_ctrl_c, what_to_do
 
 T = TypeVar("T")
 
@@ -28,7 +27,7 @@ _EXPECTED = ("payment.paid", "subscription.activated")
 
 
 class StepFailed(Exception):  # noqa: N818 - what happened
-    """A step of the demo did not come out as it must; the message names the step."""
+    """A step of the demo failed. The message names the step."""
 
 
 @define
@@ -40,12 +39,12 @@ class Timeline:
     step: str = "start"
 
     def seconds(self) -> float:
-        """Since the start."""
+        """Return the seconds since the start."""
         return time.perf_counter() - self.started
 
     @contextmanager
     def doing(self, step: str) -> Iterator[None]:
-        """Remember what is being done, so that a failure can name it."""
+        """Remember the step, so that a failure can name it."""
         self.step = step
         try:
             yield
@@ -53,8 +52,9 @@ class Timeline:
             raise StepFailed(f"{step}: {error}") from error
 
     def say(self, text: str) -> None:
-        """A line with the time it was reached at."""
-        self.console.print(f"[dim]{self.seconds() * 1000:>7,.0f} ms[/dim]  {text}", highlight=False, soft_wrap=True)
+        """Print a line with its time."""
+        reached = (f"{self.seconds() * 1000:>7,.0f} ms", "dim")
+        self.console.print(Text.assemble(reached, "  ", as_text(text)), soft_wrap=True)
 
 
 def demo(
@@ -62,20 +62,21 @@ def demo(
     json_output: Annotated[bool, Parameter(name="--json", negative="")] = False,
     keep: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Play one payment on this machine: simulator, service and a webhook receiver, each a real server.
+    """Play one payment on this machine, with real servers: the simulator, the service and a webhook receiver.
 
-    Nothing leaves the machine and nothing is left behind. Exit code 0: all went well; 1: a step failed and named
-    itself.
+    Nothing is sent to other machines, and no file stays. Exit code 0: every step succeeded. 1: a step failed, and its
+    name is printed.
 
     Parameters
     ----------
     json_output
-        Print one JSON object on standard output, last: payment, subscription, webhooks, seconds. The timeline goes
-        to standard error.
+        At the end, print a JSON object with payment, subscription, webhooks and seconds. The timeline goes to
+        standard error.
     keep
-        Leave everything running and say what to try, until Ctrl-C.
+        Keep everything running until Ctrl-C, and print what you can try.
     """
     console = Console(stderr=json_output)
+    end_as_by_ctrl_c()
     timeline = Timeline(console)
     folder = tempfile.TemporaryDirectory(prefix="bakong-demo-", ignore_cleanup_errors=True)
     with folder as path, Stage(Path(path)) as stage:
@@ -83,16 +84,15 @@ def demo(
             result = _play(stage, timeline)
         except KeyboardInterrupt:
             return 130
-        except Exception as error:  # noqa: BLE001 - whatever it is, the step that failed is named
-            console.print(f"[red]failed at: {timeline.step}[/red]")
-            console.print(str(error), highlight=False, markup=False)
-            for actor in stage.services:
-                console.print(actor.last_lines(), highlight=False, markup=False)
+        except Exception as error:  # noqa: BLE001 - for any error, the step that failed is named
+            for line in (*(line for actor in stage.services for line in actor.last_lines().split("\n")), str(error)):
+                console.print(Text(as_text(line)))
+            console.print(Text(f"failed at: {timeline.step}", "red"))
             return 1
         if keep:
             _keep(stage, console)
     if json_output:
-        sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
+        say_json(result)
     return 0
 
 
@@ -117,7 +117,7 @@ def _play(stage: Stage, timeline: Timeline) -> dict[str, Any]:
             timeline.say(f"created {payment['reference']}: PREMIUM, {amount}")
         with timeline.doing("show the QR"):
             timeline.console.print(Text.from_ansi(terminal(payment["qr"])), no_wrap=True, soft_wrap=True)
-            timeline.say("any bank app that reads KHQR would read this code; the simulator scans its text")
+            timeline.say("every bank app that reads KHQR can read this code; the simulator reads its text")
         with timeline.doing("pay through the simulator"):
             _ok(httpx.post(f"{simulator.url}/_simulator/pay", json={"qr": payment["qr"]}, trust_env=False))
             timeline.say("the payer's bank app sent the money")
@@ -125,22 +125,20 @@ def _play(stage: Stage, timeline: Timeline) -> dict[str, Any]:
             payment = _until(
                 lambda: _ok(backend.get(f"/v1/payments/{payment['reference']}")), lambda p: p["status"] == "paid"
             )
-            timeline.say(f"payment: [green]{payment['status']}[/green]")
+            timeline.say(f"payment: {payment['status']}")
         with timeline.doing("look at the subscription"):
             subscription = _until(
                 lambda: _ok(backend.get("/v1/users/demo-user/subscription")), lambda s: s["status"] == "active"
             )
-            timeline.say(
-                f"subscription: [green]{subscription['status']}[/green] until {subscription['entitled_until']}"
-            )
+            timeline.say(f"subscription: {subscription['status']} until {subscription['entitled_until']}")
     with timeline.doing("receive the webhooks"):
         events = _until(
             lambda: list(stage.receiver.events), lambda got: set(_EXPECTED) <= {event["type"] for event in got}
         )
         if stage.receiver.refused:
-            raise ValueError(f"a signature didn't verify: {stage.receiver.refused}")
+            raise ValueError(f"a signature is wrong: {stage.receiver.refused}")
         for event in events:
-            timeline.say(f"webhook verified: [green]{event['type']}[/green] ({event['id']})")
+            timeline.say(f"webhook verified: {event['type']} ({event['id']})")
     timeline.say("done")
     return {
         "payment": payment,
@@ -155,7 +153,7 @@ def _ok(response: httpx.Response) -> dict[str, Any]:
         raise ValueError(f"HTTP {response.status_code}: {response.text[:500]}")
     body = response.json()
     if not isinstance(body, dict):
-        raise ValueError(f"not a JSON object: {response.text[:200]}")  # noqa: TRY004 - an answer, not an argument
+        raise ValueError(f"the answer isn't a JSON object: {response.text[:200]}")  # noqa: TRY004 - it is an answer, not an argument
     return body
 
 
@@ -163,28 +161,14 @@ def _until(look: Callable[[], T], reached: Callable[[T], bool]) -> T:
     ends_at = time.monotonic() + _WAIT_SECONDS
     while not reached(seen := look()):
         if time.monotonic() > ends_at:
-            raise ValueError(f"not reached within {_WAIT_SECONDS:.0f} s; last seen: {seen}")
+            raise ValueError(f"it didn't happen within {_WAIT_SECONDS:.0f} s; the last answer was {seen}")
         time.sleep(_LOOK_SECONDS)
     return seen
 
 
-_TRY = """
-All of it keeps running until Ctrl-C. Try:
-
-  export KEY={key}
-  curl -s {service}/v1/payments -H "Authorization: Bearer $KEY" -H "Idempotency-Key: try-1" \\
-       -H "Content-Type: application/json" -d '{{"amount": "2.50", "currency": "USD", "description": "Coffee"}}'
-  curl -s {simulator}/_simulator/pay -H "Content-Type: application/json" -d '{{"qr": "THE QR FROM ABOVE"}}'
-  curl -s {service}/v1/users/demo-user/subscription -H "Authorization: Bearer $KEY"
-
-The simulator's page: {simulator}/
-"""
-
-
 def _keep(stage: Stage, console: Console) -> None:
-    simulator = stage.simulator.url if stage.simulator else ""
-    text = _TRY.format(key=stage.api_key, service=stage.services[0].url, simulator=simulator)
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    with_page = stage.create_payment(amount="2.50", currency="USD", description="Two iced coffees")
+    console.print(what_to_do(stage, with_page), highlight=False, markup=False, soft_wrap=True)
     try:
         while True:
             time.sleep(3600)

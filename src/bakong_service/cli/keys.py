@@ -1,104 +1,82 @@
 """`keys`: API keys."""
 
-from datetime import timedelta
-from typing import Any, Literal
+from datetime import UTC, datetime, timedelta
 
 from cyclopts import App
 
 from bakong_service.cli import opening, output
-from bakong_service.cli.output import AsJson
-from bakong_service.cli.payments import actor_of
+from bakong_service.cli.options import AsJson, Operator
+from bakong_service.domain.moment import moment
+from bakong_service.domain.scope import Scope
 from bakong_service.operations import keys as operations
-from bakong_service.operations.keys import MadeKey, NewKey
+from bakong_service.operations.keys import NewKey
+from bakong_service.resources import Key, KeyWithText
 from bakong_service.storage import api_keys
-from bakong_service.web.keys import shown
-from bakong_service.web.service import Service
+from bakong_service.web.http.service import Service
 
 app = App(name="keys", help="Make, list, rotate and revoke API keys.")
-
-Scope = Literal[
-    "payments:read", "payments:write", "subscriptions:read", "subscriptions:write",
-    "webhooks", "operator", "admin", "metrics",
-]  # fmt: skip
 
 
 @app.command(name="list")
 def list_(*, json: AsJson = False) -> None:
     """List every key, newest first."""
-
-    async def found(service: Service) -> list[dict[str, Any]]:
-        return [shown(key) for key in await service.executor.read(api_keys.every)]
-
     columns = ("key_id", "name", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at")
-    output.many(opening.run(found), columns, as_json=json)
+    output.many([Key.of(key) for key in opening.read(api_keys.every)], columns, as_json=json)
 
 
 @app.command
-def create(name: str, *, scope: list[Scope], operator: str | None = None, json: AsJson = False) -> None:
-    """Make a key. Its text is printed this once.
+def create(
+    name: str,
+    *,
+    scope: list[Scope],
+    expires_at: datetime | None = None,
+    operator: Operator = None,
+    json: AsJson = False,
+) -> None:
+    """Make a key. Its text is printed only once.
 
     Parameters
     ----------
     name
-        What it is for.
+        What the key is for.
     scope
-        What it may do; give it once for each.
+        What the key may do. Give the option once for each scope.
+    expires_at
+        When the key ends by itself, such as 2027-01-31T17:00:00+07:00 (ISO 8601; without an offset, in this machine's
+        time). Without this option, it doesn't end by itself.
     """
+    ends = None if expires_at is None else expires_at.astimezone(UTC)
 
-    async def made(service: Service) -> dict[str, Any]:
-        new = NewKey(name=name, scopes=frozenset(scope), is_test=service.settings.is_test)
-        key = await service.executor.run(
-            lambda connection: operations.create(
-                connection, service.business, new, actor=actor_of(operator), now=service.clock.now()
-            )
-        )
-        return _told(key)
+    async def made(service: Service) -> KeyWithText:
+        if ends is not None and ends <= service.clock.now():
+            opening.fail(f"--expires-at must be in the future, and {moment(ends)} isn't", code=2)
+        new = NewKey(name=name, scopes=frozenset(scope), expires_at=ends, is_test=service.settings.is_test)
+        return await service.run(opening.actor_of(operator), lambda work: operations.create(work, new))
 
     output.one(opening.run(made), as_json=json)
 
 
 @app.command
-def rotate(key_id: str, *, overlap_hours: int = 24, operator: str | None = None, json: AsJson = False) -> None:
-    """Make a new key beside an old one, which stays good for a while.
+def rotate(key_id: str, *, overlap_hours: int = 24, operator: Operator = None, json: AsJson = False) -> None:
+    """Make a new key. The old key stays good for some hours.
 
     Parameters
     ----------
     overlap_hours
-        For how long.
+        For how many hours the old key stays good.
     """
 
-    async def made(service: Service) -> dict[str, Any]:
-        key = await service.executor.run(
-            lambda connection: operations.rotate(
-                connection,
-                service.business,
-                key_id,
-                overlap=timedelta(hours=overlap_hours),
-                is_test=service.settings.is_test,
-                actor=actor_of(operator),
-                now=service.clock.now(),
-            )
+    async def made(service: Service) -> KeyWithText:
+        overlap, is_test = timedelta(hours=overlap_hours), service.settings.is_test
+        return await service.run(
+            opening.actor_of(operator),
+            lambda work: operations.rotate(work, key_id, overlap=overlap, is_test=is_test),
         )
-        return _told(key)
 
     output.one(opening.run(made), as_json=json)
 
 
 @app.command
-def revoke(key_id: str, *, operator: str | None = None, json: AsJson = False) -> None:
+def revoke(key_id: str, *, operator: Operator = None, json: AsJson = False) -> None:
     """End a key at once."""
-
-    async def ended(service: Service) -> dict[str, Any]:
-        return shown(
-            await service.executor.run(
-                lambda connection: operations.revoke(
-                    connection, service.business, key_id, actor=actor_of(operator), now=service.clock.now()
-                )
-            )
-        )
-
-    output.one(opening.run(ended), as_json=json)
-
-
-def _told(made: MadeKey) -> dict[str, Any]:
-    return {"key": made.text} | shown(made.key)
+    output.one(opening.act(operator, lambda work: Key.of(operations.revoke(work, key_id))), as_json=json)

@@ -1,4 +1,4 @@
-"""Logs: structured, one event a line, with secrets and payers taken out on their way."""
+"""Writes structured logs, one event in a line, and hides secrets and payers in them."""
 
 import logging
 import re
@@ -8,6 +8,8 @@ from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from bakong_service.alerts import counted
 
 _HIDDEN = "********"
 _SECRET_NAME = re.compile(
@@ -25,7 +27,7 @@ _SECRET_TEXT = re.compile(
 
 
 def configure(level: str, log_format: str) -> None:
-    """Send every log, the libraries' too, to standard error in one form."""
+    """Send all logs, also those of libraries, to standard error in one form."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -36,6 +38,7 @@ def configure(level: str, log_format: str) -> None:
     ]
     structlog.configure(
         processors=[
+            counted,  # also what the level of the log leaves out
             structlog.stdlib.filter_by_level,
             *shared,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
@@ -62,7 +65,7 @@ def configure(level: str, log_format: str) -> None:
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Hide what must not be seen: by a member's name at any depth, and by the look of a text."""
+    """Hide secrets: members with a secret's name at any depth, and texts that look like a secret."""
     return {name: _clean(name, value) for name, value in event.items()}
 
 

@@ -1,29 +1,37 @@
 """`payments`: what an operator does with payments."""
 
-import getpass
+from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from cyclopts import App
 
+from bakong_service import resources
 from bakong_service.cli import opening, output
-from bakong_service.cli.output import AsJson
-from bakong_service.domain.errors import NotFound
-from bakong_service.domain.payment import PaymentStatus
-from bakong_service.operations import payments as operations
-from bakong_service.operations import presenting, reviews
-from bakong_service.storage import history, payments, receipts
-from bakong_service.web.payment_records import change, receipt
-from bakong_service.web.service import Service
+from bakong_service.cli.options import AsJson, Limit, Operator
+from bakong_service.domain.payment import Payment, PaymentStatus
+from bakong_service.operations.payments import reading, reviews, whereabouts
+from bakong_service.operations.payments import requests as operations
+from bakong_service.operations.unit_of_work import UnitOfWork
+from bakong_service.resources import Value
+from bakong_service.storage.payments import payments
+from bakong_service.web.http.service import Service
 
-app = App(name="payments", help="Look at payments, hint, cancel, record refunds.")
+app = App(name="payments", help="Show, check and cancel payments, and record refunds.")
 
+_PLACES = ("served", "periods", "credit", "set_aside", "review", "returned", "lost")
 _COLUMNS = ("reference", "status", "amount", "currency", "user_id", "plan", "created_at")
+_TABLES = {
+    "history": ("version", "old_status", "new_status", "reason", "actor", "at"),
+    "receipts": ("transaction_hash", "amount", "currency", "to_account", "sent_at", "disposition"),
+}
 
 
 @app.command
 def show(reference: str, *, json: AsJson = False) -> None:
-    """Show a payment with its history and the money that was seen.
+    """Show a payment with its history and its receipts.
 
     Parameters
     ----------
@@ -31,32 +39,43 @@ def show(reference: str, *, json: AsJson = False) -> None:
         A reference (pay_...), an MD5 or a bill number.
     """
 
-    async def found(service: Service) -> dict[str, Any]:
-        def query(connection: Any) -> dict[str, Any]:
-            payment = (
-                payments.by_reference(connection, reference)
-                or payments.by_md5(connection, reference)
-                or payments.by_bill_number(connection, reference)
-            )
-            if payment is None:
-                raise NotFound("payment_not_found", f"there is no payment {reference}")
-            return presenting.payment(payment) | {
-                "history": [change(row) for row in history.of_payment(connection, payment.id)],
-                "receipts": [receipt(row) for row in receipts.of_payment(connection, payment.id)],
-            }
+    async def found(service: Service) -> reading.Record:
+        now = service.clock.now()
+        return await service.executor.read(lambda connection: reading.record(connection, reference, now=now))
 
-        return await service.executor.read(query)
+    record = opening.run(found)
+    shown = {
+        **resources.plain(resources.Payment.of(record.payment)),
+        **_money(record.value, json=json),
+        "history": [resources.Change.of(row) for row in record.history],
+        "receipts": [resources.Receipt.of(row) for row in record.receipts],
+    }
+    output.one(shown, as_json=json, tables=_TABLES)
 
-    payment = opening.run(found)
+
+def _money(value: Value, *, json: bool) -> dict[str, Any]:
+    """Return where the money is, as JSON has it; for people, also what was refunded so far and what still can be."""
     if json:
-        output.one(payment, as_json=True)
-        return
-    changes, sightings = payment.pop("history"), payment.pop("receipts")
-    output.one(payment, as_json=False)
-    output.many(changes, ("version", "old_status", "new_status", "reason", "actor", "at"), as_json=False)
-    if sightings:
-        columns = ("transaction_hash", "amount", "currency", "to_account", "sent_at", "disposition")
-        output.many(sightings, columns, as_json=False)
+        return {"value": value}
+    money = (value, *value.others)
+    came = [each for each in money if Decimal(each.received)]
+    refunded, refundable = (
+        ", ".join(f"{getattr(each, name)} {each.currency.value}" for each in came) or None
+        for name in ("returned", "refundable")
+    )
+    return {"refunded": refunded, "refundable": refundable, "value": _in_words(value)}
+
+
+def _in_words(value: Value) -> str:
+    """Return where the money is, in one line: `0.50 USD: 0.31 served, 0.19 credit`."""
+    lines = []
+    for each in (value, *value.others):
+        amounts = {name: getattr(each, name) for name in _PLACES}
+        places = [f"{amount} {name.replace('_', ' ')}" for name, amount in amounts.items() if Decimal(amount)]
+        if places:
+            left = [f"of which {each.refundable} can be refunded"] if Decimal(each.refundable) else []
+            lines.append(f"{each.received} {each.currency.value}: {', '.join((*places, *left))}")
+    return "; ".join(lines) or "no money came"
 
 
 @app.command(name="list")
@@ -65,7 +84,7 @@ def list_(
     status: PaymentStatus | None = None,
     user_id: str | None = None,
     since: datetime | None = None,
-    limit: int = 50,
+    limit: Limit = 50,
     json: AsJson = False,
 ) -> None:
     """List payments, newest first.
@@ -73,94 +92,63 @@ def list_(
     Parameters
     ----------
     since
-        Those made from this moment on (ISO 8601; without an offset it is this machine's time).
-    limit
-        At most so many.
+        Show payments that were made from this moment on (ISO 8601; without an offset, in this machine's time).
     """
 
-    async def found(service: Service) -> list[dict[str, Any]]:
-        rows = await service.executor.read(
-            lambda connection: payments.page(
-                connection,
-                limit=limit,
-                status=status,
-                user_id=user_id,
-                created_from=None if since is None else since.astimezone(),
-            ),
-            many=True,
-        )
-        return [presenting.payment(row) for row in rows]
-
-    output.many(opening.run(found), _COLUMNS, as_json=json)
+    begin = None if since is None else since.astimezone()
+    query = partial(payments.page, limit=limit, status=status, user_id=user_id, created_from=begin)
+    output.many([resources.Payment.of(row) for row in opening.read(query)], _COLUMNS, as_json=json)
 
 
 @app.command
-def check(reference: str, *, json: AsJson = False) -> None:
-    """Have the running service look at a payment soon. Prints when it will, and why."""
-    _act(
-        lambda connection, service: operations.hint(connection, service.business, reference, now=service.clock.now()),
-        json=json,
-    )
+def check(reference: str, *, operator: Operator = None, json: AsJson = False) -> None:
+    """Have the running service look at a payment soon, in any status. Prints when it will look, and why.
+
+    An operator's look is never refused, and isn't counted as a hint.
+    """
+    _act(operator, lambda work: operations.check(work, reference), json=json)
 
 
 @app.command
-def cancel(reference: str, *, reason: str, operator: str | None = None, json: AsJson = False) -> None:
-    """Cancel a payment that is open. Money that comes all the same is found and put to review.
-
-    Parameters
-    ----------
-    operator
-        Your name, for the history; the name you are logged in with, unless given.
-    """
-    _act(
-        lambda connection, service: operations.cancel(
-            connection,
-            service.business,
-            reference,
-            reason=reason,
-            actor=actor_of(operator),
-            now=service.clock.now(),
-        ),
-        json=json,
-    )
+def cancel(reference: str, *, reason: str, operator: Operator = None, json: AsJson = False) -> None:
+    """Cancel an open payment. If money comes later, it is found and put into the review queue."""
+    _act(operator, lambda work: operations.cancel(work, reference, reason=reason), json=json)
 
 
 @app.command
 def refund(
-    reference: str, *, refund_reference: str, reverse: bool = False, operator: str | None = None, json: AsJson = False
+    reference: str,
+    *,
+    refund_reference: str,
+    amount: Decimal | None = None,
+    reverse: bool = False,
+    operator: Operator = None,
+    json: AsJson = False,
 ) -> None:
-    """Record that a paid payment was sent back outside: the Open API can't do it.
+    """Record that you sent back money of a paid payment, because the Open API can't send money.
+
+    Prints the payment, how much of its money was sent back so far, and how much is left.
 
     Parameters
     ----------
     refund_reference
-        The transfer that sent the money back.
+        The reference of the transfer that sent the money back.
+    amount
+        How much you sent back, such as 2.50, in the currency that came. Without it, all that is left.
     reverse
-        Take back what the payment bought.
-    operator
-        Your name, for the history; the name you are logged in with, unless given.
+        Take back what the money bought, too.
     """
-    _act(
-        lambda connection, service: reviews.record_refund(
-            connection,
-            service.business,
-            reference,
-            refund_reference=refund_reference,
-            reverse=reverse,
-            operator=actor_of(operator),
-            now=service.clock.now(),
-        ),
-        json=json,
-    )
+
+    def operation(work: UnitOfWork) -> dict[str, Any]:
+        payment = reviews.record_refund(
+            work, reference, refund_reference=refund_reference, reverse=reverse, amount=amount
+        )
+        value = whereabouts.of_payment(work.connection, payment, now=work.now)
+        shown: dict[str, Any] = resources.plain(resources.Payment.of(payment))
+        return shown | _money(value, json=json)
+
+    output.one(opening.act(operator, operation), as_json=json)
 
 
-def actor_of(operator: str | None) -> str:
-    """An operator, as histories and the audit name them."""
-    return f"operator:{operator or getpass.getuser()}"
-
-
-def _act(operation: Any, *, json: bool) -> None:
-    async def done(service: Service) -> dict[str, Any]:
-        return presenting.payment(await service.executor.run(lambda connection: operation(connection, service)))
-
-    output.one(opening.run(done), as_json=json)
+def _act(operator: str | None, operation: Callable[[UnitOfWork], Payment], *, json: bool) -> None:
+    output.one(opening.act(operator, lambda work: resources.Payment.of(operation(work))), as_json=json)

@@ -1,34 +1,36 @@
-"""`plans`: what is sold, and at which price from now on."""
+"""`plans`: which plans are on sale, and their prices."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 from cyclopts import App
 
 from bakong_khqr.errors import InvalidKHQR
 from bakong_khqr.money import Currency, write_amount
+from bakong_service import resources
 from bakong_service.cli import opening, output
-from bakong_service.cli.output import AsJson
-from bakong_service.cli.payments import actor_of
+from bakong_service.cli.options import AsJson, Operator
 from bakong_service.domain.money import Money
-from bakong_service.domain.plan import PlanTerms
-from bakong_service.operations import plans as operations
-from bakong_service.operations.subscription_presenting import plan as presented
-from bakong_service.storage import plans
-from bakong_service.web.service import Service
+from bakong_service.domain.plan import Plan, PlanTerms
+from bakong_service.operations.subscriptions import plans as operations
+from bakong_service.operations.unit_of_work import UnitOfWork
+from bakong_service.storage.subscriptions import plans
+from bakong_service.web.http.service import Service
 
 app = App(name="plans", help="Plans and their prices.")
 
-_COLUMNS = ("code", "version", "name", "amount", "currency", "period_seconds", "created_at")
+_COLUMNS = ("code", "version", "name", "amount", "currency", "period_seconds", "on_sale", "created_at")
 
 
 @app.command(name="list")
 def list_(*, json: AsJson = False) -> None:
-    """List the newest version of each plan."""
+    """List the newest version of each plan, and whether the plan is on sale."""
 
-    async def found(service: Service) -> list[dict[str, Any]]:
-        return [presented(plan) for plan in await service.executor.read(plans.every_latest)]
+    async def found(service: Service) -> list[resources.Plan]:
+        withdrawn = await service.executor.read(plans.withdrawn)
+        newest = await service.executor.read(plans.every_latest)
+        return [resources.Plan.of(plan, on_sale=plan.code not in withdrawn) for plan in newest]
 
     output.many(opening.run(found), _COLUMNS, as_json=json)
 
@@ -41,21 +43,19 @@ def offer(
     amount: str,
     currency: Currency,
     period_days: int = 30,
-    operator: str | None = None,
+    operator: Operator = None,
     json: AsJson = False,
 ) -> None:
-    """Sell a plan, or one that exists at another price: a new version, for new subscriptions and renewals.
+    """Sell a new plan, or a plan at a new price. New subscriptions and renewals have the new price.
 
     Parameters
     ----------
     code
-        Such as PREMIUM: A-Z, 0-9 and _.
+        The code of the plan in A-Z, 0-9 and _, such as PREMIUM.
     amount
-        In major units: 0.50 dollars, 2000 riel.
+        The price in dollars or riel, such as 0.50 or 2000.
     period_days
-        How long one payment lasts. Currency and period of a plan that exists stay what they were.
-    operator
-        Your name, for the audit; the name you are logged in with, unless given.
+        How many days one payment pays for. The currency and the period of a plan can't change.
     """
     try:
         price = Money.of(Decimal(write_amount(amount, currency) or 0), currency.value)
@@ -63,12 +63,26 @@ def offer(
     except (InvalidKHQR, ValueError) as error:
         opening.fail(str(error), code=2)
 
-    async def offered(service: Service) -> dict[str, Any]:
-        now, actor = service.clock.now(), actor_of(operator)
-        return presented(
-            await service.executor.run(
-                lambda connection: operations.offer(connection, service.business, terms, actor=actor, now=now)
-            )
-        )
+    _change(operator, lambda work: operations.offer(work, terms), on_sale=True, json=json)
 
-    output.one(opening.run(offered), as_json=json)
+
+@app.command
+def withdraw(code: str, *, operator: Operator = None, json: AsJson = False) -> None:
+    """Withdraw a plan from sale: nobody can start it or change to it. Users who have it keep it and can renew it.
+
+    `plans offer` puts it on sale again.
+
+    Parameters
+    ----------
+    code
+        The code of the plan, such as PREMIUM.
+    """
+    _change(operator, lambda work: operations.withdraw(work, code), on_sale=False, json=json)
+
+
+def _change(operator: str | None, operation: Callable[[UnitOfWork], Plan], *, on_sale: bool, json: bool) -> None:
+    async def changed(service: Service) -> resources.Plan:
+        operations.check_not_from_file(service.settings.plans_file)
+        return resources.Plan.of(await service.run(opening.actor_of(operator), operation), on_sale=on_sale)
+
+    output.one(opening.run(changed), as_json=json)

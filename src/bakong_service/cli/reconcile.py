@@ -1,8 +1,5 @@
-"""`reconcile`: a day's money, to be compared with the bank's statement."""
+"""`reconcile`: the money of a day, to be compared with the bank's statement."""
 
-import csv
-import json
-import sys
 from datetime import date, timedelta
 from typing import Any, Literal
 
@@ -10,20 +7,20 @@ from attrs import asdict, fields
 
 from bakong_service.cli import opening, output
 from bakong_service.domain.allowance import PHNOM_PENH
-from bakong_service.operations.presenting import moment
-from bakong_service.storage.reconciliation import Line, Reconciliation, of_day
-from bakong_service.web.service import Service
+from bakong_service.domain.moment import moment
+from bakong_service.storage.payments.reconciliation import Line, Reconciliation, of_day
+from bakong_service.web.http.service import Service
 
-_SHOWN = ("payment", "state", "amount", "currency", "expected", "sent_at", "external_ref")
+_SHOWN = ("payment", "state", "amount", "refunded", "currency", "expected", "sent_at", "external_ref")
 
 
 def reconcile(day: date | None = None, *, format: Literal["table", "json", "csv"] = "table") -> None:  # noqa: A002 - the option's name
-    """Show what came on a day of Phnom Penh: confirmed, late, in review, credited, refunded, rejected, unverifiable.
+    """Show the money of a day in Phnom Penh: confirmed, late, in review, credited, refunded, rejected, unverifiable.
 
     Parameters
     ----------
     day
-        As 2026-11-01; yesterday, unless given.
+        The day, such as 2026-11-01. Without it, yesterday.
     format
         A table for people, or JSON or CSV for programs.
     """
@@ -35,12 +32,9 @@ def reconcile(day: date | None = None, *, format: Literal["table", "json", "csv"
     reconciliation = opening.run(found)
     rows = [_row(line) for line in reconciliation.lines]
     if format == "json":
-        body = {"day": reconciliation.day.isoformat(), "totals": reconciliation.totals(), "lines": rows}
-        sys.stdout.write(json.dumps(body, ensure_ascii=False, indent=2) + "\n")
+        output.json({"day": reconciliation.day.isoformat(), "totals": reconciliation.totals(), "lines": rows})
     elif format == "csv":
-        writer = csv.DictWriter(sys.stdout, [field.name for field in fields(Line)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        output.spreadsheet(rows, [field.name for field in fields(Line)])
     else:
         output.many(rows, _SHOWN, as_json=False)
         totals = [

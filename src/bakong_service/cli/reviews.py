@@ -1,76 +1,51 @@
-"""`reviews`: the queue of money that a person has to decide about."""
+"""`reviews`: the queue of money that an operator has to decide about."""
 
-from typing import Any, Literal
+from functools import partial
 
 from cyclopts import App
 
 from bakong_service.cli import opening, output
-from bakong_service.cli.output import AsJson
-from bakong_service.cli.payments import actor_of
-from bakong_service.operations import presenting
-from bakong_service.operations import reviews as operations
-from bakong_service.storage import reviews
-from bakong_service.web.reviews import shown
-from bakong_service.web.service import Service
+from bakong_service.cli.options import AsJson, Limit, Operator
+from bakong_service.domain.review import Decision
+from bakong_service.operations.payments import reviews as operations
+from bakong_service.resources import Payment, Review
+from bakong_service.storage.payments import reviews
 
-app = App(name="reviews", help="Look at the review queue and decide.")
+app = App(name="reviews", help="Show the review queue and decide about its items.")
 
 
 @app.command(name="list")
-def list_(*, all: bool = False, limit: int = 50, json: AsJson = False) -> None:  # noqa: A002 - the option's name
-    """List what is to be decided, newest first.
+def list_(*, all: bool = False, limit: Limit = 50, json: AsJson = False) -> None:  # noqa: A002 - the option's name
+    """List the review items that wait for a decision, newest first.
 
     Parameters
     ----------
     all
-        What is decided already, too.
-    limit
-        At most so many.
+        Show items that are decided already, too.
     """
 
-    async def found(service: Service) -> list[dict[str, Any]]:
-        rows = await service.executor.read(
-            lambda connection: reviews.page(connection, limit=limit, only_open=not all), many=True
-        )
-        return [shown(row) for row in rows]
-
-    columns = ("reference", "kind", "payment", "details", "opened_at", "action")
-    output.many(opening.run(found), columns, as_json=json)
+    rows = [Review.of(row) for row in opening.read(partial(reviews.page, limit=limit, only_open=not all))]
+    output.many(rows, ("reference", "kind", "payment", "details", "opened_at", "action"), as_json=json)
 
 
 @app.command
 def resolve(
     reference: str,
-    action: Literal["accept", "credit", "refunded", "not_ours"],
+    action: Decision,
     *,
     note: str | None = None,
-    operator: str | None = None,
+    operator: Operator = None,
     json: AsJson = False,
 ) -> None:
-    """Decide about an item; prints its payment as it then stands.
+    """Decide about a review item. Prints its payment after that.
 
     Parameters
     ----------
     action
-        accept: it is the payment. credit: it goes to the user's credit. refunded: it was sent back. not_ours.
+        accept: the money is for this payment. credit: it becomes the user's credit. refunded: you sent it back.
+        not_ours: it isn't for this shop.
     note
-        For refunded the transfer's reference, for not_ours why.
-    operator
-        Your name, for the history; the name you are logged in with, unless given.
+        For refunded, the reference of the transfer. For not_ours, the reason.
     """
-
-    async def decided(service: Service) -> dict[str, Any]:
-        payment = await service.executor.run(
-            lambda connection: operations.resolve(
-                connection,
-                service.business,
-                reference,
-                action=action,
-                operator=actor_of(operator),
-                note=note,
-                now=service.clock.now(),
-            )
-        )
-        return presenting.payment(payment)
-
-    output.one(opening.run(decided), as_json=json)
+    payment = opening.act(operator, lambda work: operations.resolve(work, reference, action=action, note=note))
+    output.one(Payment.of(payment), as_json=json)

@@ -11,12 +11,11 @@ from cyclopts import Parameter
 
 from bakong_service import app
 from bakong_service.cli import opening
-from bakong_service.cli.exclusive import AlreadyRunning, alone
 from bakong_service.settings import Settings
-from bakong_service.web.application import application
-from bakong_service.web.server import CannotListen, listen, server
-from bakong_service.web.service import Service
-from bakong_service.web.test_mode import tell_simulator_the_time
+from bakong_service.web.http.application import application
+from bakong_service.web.http.server import CannotListen, listen, server
+from bakong_service.web.http.service import Service
+from bakong_service.web.operating.test_mode import tell_simulator_the_time
 
 log = structlog.get_logger(__name__)
 
@@ -24,16 +23,16 @@ log = structlog.get_logger(__name__)
 def serve(*, workers: Annotated[bool, Parameter(negative="--no-workers")] = True) -> None:
     """Serve the API, and run the workers beside it.
 
-    One process; more cores take more of them, on PostgreSQL. An empty database is migrated at the start. SIGTERM or
-    Ctrl-C stops it within 10 seconds: requests under way are answered, work under way is finished or left for later.
+    This is one process. On PostgreSQL, run one for each core. An empty database gets its tables at the start. SIGTERM
+    or Ctrl-C stops the process within 10 seconds: it answers open requests, and finishes or leaves its work.
 
     Parameters
     ----------
     workers
-        Run the workers in this process too; with --no-workers, run `bakong-service work` elsewhere.
+        Run the workers in this process too. With --no-workers, run them with `bakong-service work`.
     """
     settings = opening.settings()
-    with _alone(settings, "serve", *(["work"] if workers else [])):
+    with opening.alone(settings.database_url, "serve", *(["work"] if workers else [])):
         try:
             opening.attempt(lambda: _serve(settings, workers=workers))
         except CannotListen as error:
@@ -41,9 +40,12 @@ def serve(*, workers: Annotated[bool, Parameter(negative="--no-workers")] = True
 
 
 def work() -> None:
-    """Run the workers alone: watch payments, deliver webhooks, move subscriptions on. Any number on PostgreSQL."""
+    """Run only the workers, which watch payments, deliver webhooks and apply boundaries of subscriptions.
+
+    On PostgreSQL, you may run this many times.
+    """
     settings = opening.settings()
-    with _alone(settings, "work"):
+    with opening.alone(settings.database_url, "work"):
         opening.attempt(lambda: _work(settings))
 
 
@@ -52,7 +54,9 @@ async def _serve(settings: Settings, *, workers: bool) -> None:
         if settings.is_test:
             await tell_simulator_the_time(service)
         http, door = server(application(service)), listen(settings.host, settings.port)
-        async with app.working(service, app.followers(service) + (app.workers(service) if workers else [])):
+        keeper = app.timekeeper(service)
+        loops = app.followers(service, keeper) + (app.workers(service, keeper) if workers else [])
+        async with app.working(service, loops):
             with _stopping(service):
                 log.info("serving", url=f"http://{settings.host}:{door.getsockname()[1]}")
                 serving = asyncio.create_task(http.serve(sockets=[door]))
@@ -65,28 +69,18 @@ async def _serve(settings: Settings, *, workers: bool) -> None:
 
 
 async def _work(settings: Settings) -> None:
-    async with (
-        app.opened(settings, prepared=True) as service,
-        app.working(service, app.followers(service) + app.workers(service)),
-    ):
-        with _stopping(service):
-            log.info("working")
-            await service.stopping.wait()
+    async with app.opened(settings, prepared=True) as service:
+        keeper = app.timekeeper(service)
+        async with app.working(service, app.followers(service, keeper) + app.workers(service, keeper)):
+            with _stopping(service):
+                log.info("working")
+                await service.stopping.wait()
     log.info("stopped")
 
 
 @contextlib.contextmanager
-def _alone(settings: Settings, *kinds: str) -> Iterator[None]:
-    try:
-        with alone(settings.database_url.reveal(), *kinds):
-            yield
-    except AlreadyRunning as error:
-        opening.fail(str(error))
-
-
-@contextlib.contextmanager
 def _stopping(service: Service) -> Iterator[None]:
-    """Set `service.stopping` when the process is asked to stop. A second Ctrl-C stops it the hard way."""
+    """Set `service.stopping` when the process is asked to stop. A second Ctrl-C stops it at once."""
     loop = asyncio.get_running_loop()
     before: dict[int, Any] = {}
 

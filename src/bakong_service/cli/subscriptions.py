@@ -1,26 +1,29 @@
-"""`subscriptions`: look at them, and do for a user what the main backend would."""
+"""`subscriptions`: show subscriptions, and do for a user what the main backend does."""
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Annotated
 
-from cyclopts import App
-from sqlalchemy import Connection
+from cyclopts import App, Parameter
 
+from bakong_khqr.money import Currency
+from bakong_service import resources
 from bakong_service.cli import opening, output
-from bakong_service.cli.output import AsJson
-from bakong_service.cli.payments import actor_of
-from bakong_service.domain.errors import NotFound
+from bakong_service.cli.options import AsJson, Limit, Operator
+from bakong_service.domain.payment import Payment
 from bakong_service.domain.subscription import Status, Subscription
-from bakong_service.operations import cancelling, plan_changes, presenting, renewing
-from bakong_service.operations.subscription_recording import present
-from bakong_service.storage import history, subscriptions
-from bakong_service.web.payment_records import change
-from bakong_service.web.service import Service
+from bakong_service.operations.ledger import credit as operations
+from bakong_service.operations.subscriptions import cancelling, plan_changes, reading, renewing
+from bakong_service.operations.subscriptions.recording import resource
+from bakong_service.operations.unit_of_work import UnitOfWork
+from bakong_service.web.http.problems import Problem
+from bakong_service.web.subscriptions.credit import CreditBody
 
-app = App(name="subscriptions", help="Look at subscriptions; renew, change, cancel, resume them.")
+app = App(name="subscriptions", help="Show, renew, change, cancel and resume subscriptions.")
 
 _COLUMNS = ("reference", "user_id", "status", "plan", "entitled_until", "scheduled_plan")
 _CHANGES = ("version", "old_status", "new_status", "reason", "actor", "event_type", "at")
+Asked = resources.Subscription | resources.Payment
 
 
 @app.command
@@ -30,26 +33,12 @@ def show(reference: str, *, json: AsJson = False) -> None:
     Parameters
     ----------
     reference
-        A reference (sub_...) or a user's id: their newest one.
+        The reference (sub_...) of a subscription, or a user's id for the user's newest subscription.
     """
 
-    def query(connection: Connection) -> dict[str, Any]:
-        found = subscriptions.by_reference(connection, reference) or subscriptions.last_of(connection, reference)
-        if found is None:
-            raise NotFound("no_such_subscription", f"there is no subscription {reference}, and no user with one")
-        changes = [change(row) for row in history.of_subscription(connection, found.id)]
-        return present(connection, found) | {"history": changes}
-
-    async def read(service: Service) -> dict[str, Any]:
-        return await service.executor.read(query)
-
-    shown = opening.run(read)
-    if json:
-        output.one(shown, as_json=True)
-        return
-    changes = shown.pop("history")
-    output.one(shown, as_json=False)
-    output.many(changes, _CHANGES, as_json=False)
+    found, changes = opening.read(lambda connection: reading.record(connection, reference))
+    shown = {**resources.plain(found), "history": [resources.Change.of(row) for row in changes]}
+    output.one(shown, as_json=json, tables={"history": _CHANGES})
 
 
 @app.command(name="list")
@@ -58,66 +47,98 @@ def list_(
     status: Status | None = None,
     plan: str | None = None,
     user_id: str | None = None,
-    limit: int = 50,
+    limit: Limit = 50,
     json: AsJson = False,
 ) -> None:
-    """List subscriptions, newest first.
+    """List subscriptions, newest first."""
 
-    Parameters
-    ----------
-    limit
-        At most so many.
-    """
-
-    def query(connection: Connection) -> list[dict[str, Any]]:
-        rows = subscriptions.page(connection, limit=limit, status=status, plan=plan, user_id=user_id)
-        return [present(connection, row) for row in rows]
-
-    async def read(service: Service) -> list[dict[str, Any]]:
-        return await service.executor.read(query, many=True)
-
-    output.many(opening.run(read), _COLUMNS, as_json=json)
+    query = partial(reading.page, limit=limit, status=status, plan=plan, user_id=user_id)
+    output.many([found for _, found in opening.read(query)], _COLUMNS, as_json=json)
 
 
 @app.command
-def renew(reference: str, *, operator: str | None = None, json: AsJson = False) -> None:
-    """Make a renewal's payment. It isn't renewed by this: KHQR can't pull money, the user has to pay the QR.
+def renew(reference: str, *, operator: Operator = None, json: AsJson = False) -> None:
+    """Make the payment for a renewal. The user has to pay its QR, because KHQR can't pull money."""
+
+    def operation(work: UnitOfWork) -> Asked:
+        renewed = renewing.renew(work, reference)
+        return _asked(work, renewed.subscription, renewed.payment)
+
+    output.one(opening.act(operator, operation), as_json=json)
+
+
+@app.command
+def credit(
+    user_id: str,
+    amount: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    currency: Currency,
+    *,
+    reason: str,
+    operator: Operator = None,
+    json: AsJson = False,
+) -> None:
+    """Give credit to a user, or remove credit with an amount below zero.
 
     Parameters
     ----------
-    operator
-        Your name, for the history; the name you are logged in with, unless given.
+    amount
+        The amount in dollars or riel: 2.50 gives credit, and -2.50 removes it.
+    reason
+        The reason, for the audit log.
+    """
+    try:
+        money = CreditBody(amount=amount, currency=currency, reason=reason).money()
+    except Problem as refused:
+        opening.fail(f"AMOUNT: {refused.faults[0].message}", code=2)
+    granted = opening.act(operator, lambda work: operations.grant(work, user_id, money, reason=reason))
+    output.one(granted, as_json=json)
+
+
+@app.command
+def upgrade(
+    reference: str, plan: str, *, preview: bool = False, operator: Operator = None, json: AsJson = False
+) -> None:
+    """Make the payment for a dearer plan. If there is nothing to pay, change the plan at once.
+
+    Parameters
+    ----------
+    preview
+        Only print the price, and what would move where.
     """
 
-    def operation(connection: Connection, service: Service, by: dict[str, Any]) -> dict[str, Any]:
-        renewed = renewing.renew(connection, service.business, reference, **by)
-        if renewed.payment is None:
-            return present(connection, renewed.subscription)
-        return presenting.payment(renewed.payment)
+    def operation(work: UnitOfWork) -> Asked | resources.UpgradePreview:
+        if preview:
+            return plan_changes.preview_upgrade(work, reference, plan)
+        upgraded = plan_changes.upgrade(work, reference, plan)
+        return _asked(work, upgraded.subscription, upgraded.payment)
 
-    _act(operation, operator, json=json)
+    output.one(opening.act(operator, operation), as_json=json)
 
 
 @app.command
 def downgrade(
-    reference: str, plan: str, *, now: bool = False, operator: str | None = None, json: AsJson = False
+    reference: str,
+    plan: str,
+    *,
+    now: bool = False,
+    preview: bool = False,
+    operator: Operator = None,
+    json: AsJson = False,
 ) -> None:
-    """Change to a cheaper plan at the period's end, or now with credit.
+    """Change to a cheaper plan at the end of the period, or now with credit.
 
     Parameters
     ----------
     now
-        At once; the user gets credit for what is paid too much.
-    operator
-        Your name, for the history; the name you are logged in with, unless given.
+        Change at once. The user gets credit for the difference.
+    preview
+        Only print what would move where.
     """
-    _change(
-        lambda connection, service, by: plan_changes.downgrade(
-            connection, service.business, reference, plan, at_once=now, **by
-        ),
-        operator,
-        json=json,
-    )
+    if preview:
+        moved = opening.act(operator, lambda work: plan_changes.preview_downgrade(work, reference, plan, at_once=now))
+        output.one(moved, as_json=json)
+        return
+    _change(operator, lambda work: plan_changes.downgrade(work, reference, plan, at_once=now), json=json)
 
 
 @app.command
@@ -126,56 +147,38 @@ def cancel(
     *,
     reason: str | None = None,
     now: bool = False,
-    operator: str | None = None,
+    preview: bool = False,
+    operator: Operator = None,
     json: AsJson = False,
 ) -> None:
-    """Cancel a subscription at the end of what is paid, or now. Nothing is paid back by this.
+    """Cancel a subscription at the end of its paid time, or now. This sends no money back.
 
     Parameters
     ----------
     reason
-        The user's, for the history.
+        The user's reason, for the history.
     now
-        At once.
-    operator
-        Your name, for the history; the name you are logged in with, unless given.
+        Cancel at once. The value that isn't served yet is lost.
+    preview
+        Only print how much value would be lost, and until when the user would be served.
     """
-    _change(
-        lambda connection, service, by: cancelling.cancel(
-            connection, service.business, reference, at_once=now, reason=reason, **by
-        ),
-        operator,
-        json=json,
-    )
+    if preview:
+        lost = opening.act(operator, lambda work: cancelling.preview(work, reference, at_once=now))
+        output.one(lost, as_json=json)
+        return
+    _change(operator, lambda work: cancelling.cancel(work, reference, at_once=now, reason=reason), json=json)
 
 
 @app.command
-def resume(reference: str, *, operator: str | None = None, json: AsJson = False) -> None:
-    """Take a cancelling back, before the subscription is over.
-
-    Parameters
-    ----------
-    operator
-        Your name, for the history; the name you are logged in with, unless given.
-    """
-    _change(
-        lambda connection, service, by: cancelling.resume(connection, service.business, reference, **by),
-        operator,
-        json=json,
-    )
+def resume(reference: str, *, operator: Operator = None, json: AsJson = False) -> None:
+    """Undo a cancellation before the subscription ends."""
+    _change(operator, lambda work: cancelling.resume(work, reference), json=json)
 
 
-def _change(
-    operation: Callable[[Connection, Service, dict[str, Any]], Subscription], operator: str | None, *, json: bool
-) -> None:
-    _act(lambda connection, service, by: present(connection, operation(connection, service, by)), operator, json=json)
+def _change(operator: str | None, operation: Callable[[UnitOfWork], Subscription], *, json: bool) -> None:
+    output.one(opening.act(operator, lambda work: resource(work.connection, operation(work))), as_json=json)
 
 
-def _act(
-    operation: Callable[[Connection, Service, dict[str, Any]], dict[str, Any]], operator: str | None, *, json: bool
-) -> None:
-    async def done(service: Service) -> dict[str, Any]:
-        by = {"actor": actor_of(operator), "now": service.clock.now()}
-        return await service.executor.run(lambda connection: operation(connection, service, by))
-
-    output.one(opening.run(done), as_json=json)
+def _asked(work: UnitOfWork, subscription: Subscription, payment: Payment | None) -> Asked:
+    """Return the payment that the user has to pay, or the subscription if there is nothing to pay."""
+    return resource(work.connection, subscription) if payment is None else resources.Payment.of(payment)

@@ -1,35 +1,30 @@
-"""`webhooks`: endpoints, their deliveries, and what to do about dead letters."""
+"""`webhooks`: endpoints, their deliveries, and their dead letters."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
 
 from cyclopts import App
-from sqlalchemy import Connection
 
+from bakong_service import resources
 from bakong_service.cli import opening, output
-from bakong_service.cli.output import AsJson
-from bakong_service.cli.payments import actor_of
+from bakong_service.cli.options import AsJson, Limit, Operator
 from bakong_service.domain.delivery import DeliveryState
 from bakong_service.domain.endpoint import EndpointChange, NewEndpoint
-from bakong_service.domain.errors import NotFound
-from bakong_service.operations import endpoints as operations
-from bakong_service.operations import replays
-from bakong_service.operations import webhook_presenting as presenting
-from bakong_service.storage import delivery_records, endpoints
-from bakong_service.web.service import Service
+from bakong_service.operations.webhooks import endpoints as operations
+from bakong_service.operations.webhooks import reading, replays
+from bakong_service.storage.webhooks import delivery_records, endpoints
 
-app = App(name="webhooks", help="Endpoints, deliveries, dead letters.")
+app = App(name="webhooks", help="Endpoints, deliveries and dead letters.")
 
 _ENDPOINT = ("reference", "name", "url", "state", "disabled_reason", "failures")
 _DELIVERY = ("reference", "event_type", "subject", "endpoint", "state", "attempts", "last_status", "last_error")
+_ATTEMPT = ("at", "status", "error", "duration_ms", "response")
 
 
 @app.command(name="list")
 def list_(*, json: AsJson = False) -> None:
     """List the endpoints."""
-    found = _read(lambda connection: [presenting.endpoint(each) for each in endpoints.every(connection)])
-    output.many(found, _ENDPOINT, as_json=json)
+    output.many([resources.Endpoint.of(each) for each in opening.read(endpoints.every)], _ENDPOINT, as_json=json)
 
 
 @app.command
@@ -38,27 +33,21 @@ def create(
     *,
     description: str | None = None,
     event_type: list[str] | None = None,
-    operator: str | None = None,
+    operator: Operator = None,
     json: AsJson = False,
 ) -> None:
-    """Make an endpoint. Its secret is printed this once.
+    """Make an endpoint. Its secret is printed only once.
 
     Parameters
     ----------
     url
-        Where its events are posted.
+        The URL that its events are posted to.
     event_type
-        What it wants; give it once for each. Without any it gets all.
-    operator
-        Your name, for the audit; the name you are logged in with, unless given.
+        A type of event that it gets. Give the option once for each type. Without it, it gets all events.
     """
     new = NewEndpoint(url=url, description=description, event_types=frozenset(event_type or ()))
-
-    def operation(connection: Connection, service: Service, by: dict[str, Any]) -> dict[str, Any]:
-        endpoint, secret = operations.create(connection, service.business, new, **by)
-        return {"secret": secret} | presenting.endpoint(endpoint)
-
-    output.one(_act(operation, operator), as_json=json)
+    endpoint, secret = opening.act(operator, lambda work: operations.create(work, new))
+    output.one(resources.EndpointWithSecret.of(endpoint, secret=secret), as_json=json)
 
 
 @app.command
@@ -68,56 +57,41 @@ def change(
     url: str | None = None,
     description: str | None = None,
     event_type: list[str] | None = None,
-    operator: str | None = None,
+    operator: Operator = None,
     json: AsJson = False,
 ) -> None:
-    """Give an endpoint another URL, description, or other event types; what isn't given stays."""
+    """Change the URL, the description or the event types of an endpoint. What you leave out stays."""
     types = None if event_type is None else frozenset(event_type)
     wanted = EndpointChange(url=url, description=description, event_types=types)
-    _on_endpoint(
-        lambda connection, service, by: operations.change(connection, service.business, reference, wanted, **by),
-        operator,
-        json=json,
-    )
+    changed = opening.act(operator, lambda work: operations.change(work, reference, wanted))
+    output.one(resources.Endpoint.of(changed), as_json=json)
 
 
 @app.command
-def enable(reference: str, *, operator: str | None = None, json: AsJson = False) -> None:
-    """Let the deliveries of a disabled endpoint go on from where they stopped."""
-    _on_endpoint(
-        lambda connection, service, by: operations.enable(connection, service.business, reference, **by),
-        operator,
-        json=json,
-    )
+def enable(reference: str, *, operator: Operator = None, json: AsJson = False) -> None:
+    """Enable an endpoint. Its deliveries go on from where they stopped."""
+    enabled = opening.act(operator, lambda work: operations.enable(work, reference))
+    output.one(resources.Endpoint.of(enabled), as_json=json)
 
 
 @app.command
-def delete(reference: str, *, operator: str | None = None) -> None:
-    """Delete an endpoint and cancel what is on its way there."""
-    _act(
-        lambda connection, service, by: operations.delete(connection, service.business, reference, **by),
-        operator,
-    )
+def delete(reference: str, *, operator: Operator = None) -> None:
+    """Delete an endpoint and cancel its deliveries."""
+    opening.act(operator, lambda work: operations.delete(work, reference))
 
 
 @app.command
-def rotate(reference: str, *, operator: str | None = None, json: AsJson = False) -> None:
-    """Give an endpoint another secret, printed this once. For 24 hours both sign."""
-
-    def operation(connection: Connection, service: Service, by: dict[str, Any]) -> dict[str, Any]:
-        endpoint, secret = operations.rotate(connection, service.business, reference, **by)
-        return {"secret": secret} | presenting.endpoint(endpoint)
-
-    output.one(_act(operation, operator), as_json=json)
+def rotate(reference: str, *, operator: Operator = None, json: AsJson = False) -> None:
+    """Give an endpoint a new secret, which is printed only once. For 24 hours, both secrets sign."""
+    endpoint, secret = opening.act(operator, lambda work: operations.rotate(work, reference))
+    output.one(resources.EndpointWithSecret.of(endpoint, secret=secret), as_json=json)
 
 
 @app.command(name="test")
-def send_test(reference: str, *, operator: str | None = None, json: AsJson = False) -> None:
-    """Have an event `endpoint.test` sent to an endpoint; prints the event's id."""
-    event = _act(
-        lambda connection, service, by: operations.test(connection, service.business, reference, **by), operator
-    )
-    output.one({"event": event}, as_json=json)
+def send_test(reference: str, *, operator: Operator = None, json: AsJson = False) -> None:
+    """Send an event `endpoint.test` to an endpoint. Prints the id of the event."""
+    event = opening.act(operator, lambda work: operations.test(work, reference))
+    output.one(resources.EventReference(id=event), as_json=json)
 
 
 @app.command(name="deliveries")
@@ -126,7 +100,7 @@ def deliveries_(
     state: DeliveryState | None = None,
     endpoint: str | None = None,
     event: str | None = None,
-    limit: int = 50,
+    limit: Limit = 50,
     json: AsJson = False,
 ) -> None:
     """List deliveries, newest first.
@@ -134,48 +108,28 @@ def deliveries_(
     Parameters
     ----------
     state
-        `failed` are the dead letters.
+        Show deliveries in this state: `failed` shows the dead letters.
     endpoint
-        Those to one endpoint (we_...).
+        Show the deliveries to this endpoint (we_...).
     event
-        Those of one event (evt_...).
-    limit
-        At most so many.
+        Show the deliveries of this event (evt_...).
     """
-    found = _read(
-        lambda connection: [
-            presenting.delivery(each)
-            for each in delivery_records.page(connection, limit=limit, endpoint=endpoint, event=event, state=state)
-        ]
-    )
-    output.many(found, _DELIVERY, as_json=json)
+    query = partial(delivery_records.page, limit=limit, endpoint=endpoint, event=event, state=state)
+    output.many([resources.Delivery.of(each) for each in opening.read(query)], _DELIVERY, as_json=json)
 
 
 @app.command
 def show(reference: str, *, json: AsJson = False) -> None:
-    """Show a delivery with its attempts and what came back."""
-
-    def query(connection: Connection) -> dict[str, Any]:
-        delivery = delivery_records.by_reference(connection, reference)
-        if delivery is None:
-            raise NotFound("delivery_not_found", f"there is no delivery {reference}")
-        tried = [presenting.attempt(each) for each in delivery_records.attempts(connection, reference)]
-        return presenting.delivery(delivery) | {"attempts_made": tried}
-
-    found = _read(query)
-    if json:
-        output.one(found, as_json=True)
-        return
-    tried = found.pop("attempts_made")
-    output.one(found, as_json=False)
-    output.many(tried, ("at", "status", "error", "duration_ms", "response"), as_json=False)
+    """Show a delivery with its attempts and their answers."""
+    found = opening.read(lambda connection: reading.delivery(connection, reference))
+    output.one(found, as_json=json, tables={"attempts_made": _ATTEMPT})
 
 
 @app.command
-def retry(reference: str, *, operator: str | None = None, json: AsJson = False) -> None:
-    """Try a delivery now; one that has ended is made again. Prints the delivery that will be made."""
-    made = _act(lambda connection, service, by: replays.retry(connection, service.business, reference, **by), operator)
-    output.one({"delivery": made}, as_json=json)
+def retry(reference: str, *, operator: Operator = None, json: AsJson = False) -> None:
+    """Make the next attempt of a delivery now, or replay a delivery that has ended. Prints the delivery."""
+    made = opening.act(operator, lambda work: replays.retry(work, reference))
+    output.one(resources.Delivery.of(made), as_json=json)
 
 
 @app.command
@@ -185,60 +139,31 @@ def replay(
     since: datetime,
     until: datetime | None = None,
     all: bool = False,  # noqa: A002 - the option's name
-    operator: str | None = None,
+    operator: Operator = None,
     json: AsJson = False,
 ) -> None:
-    """Deliver again what an endpoint didn't take.
+    """Deliver the dead letters of an endpoint again.
 
     Parameters
     ----------
     reference
         The endpoint (we_...).
     since
-        Events written from this moment on (ISO 8601; without an offset it is this machine's time).
+        Take events from this moment on (ISO 8601; without an offset, in this machine's time).
     until
-        And before this one.
+        Take events before this moment.
     all
-        Not the dead letters alone, but every event that the endpoint wants.
+        Take every event that the endpoint gets, not only the dead letters.
     """
+    begin, end = since.astimezone(UTC), None if until is None else until.astimezone(UTC)
     count, after = 0, 0
     while True:
-        done = _act(
-            lambda connection, service, by, after=after: replays.replay(
-                connection,
-                service.business,
-                reference,
-                since=since.astimezone(UTC),
-                until=None if until is None else until.astimezone(UTC),
-                failed_only=not all,
-                after=after,
-                **by,
-            ),
+        done = opening.act(
             operator,
+            partial(replays.replay, reference=reference, since=begin, until=end, failed_only=not all, after=after),
         )
         count += done.count
         if done.next_after is None:
             break
         after = done.next_after
-    output.one({"count": count}, as_json=json)
-
-
-def _read(query: Callable[[Connection], Any]) -> Any:
-    async def found(service: Service) -> Any:
-        return await service.executor.read(query, many=True)
-
-    return opening.run(found)
-
-
-def _act(operation: Callable[..., Any], operator: str | None) -> Any:
-    """Run an operation, which is told by whom and when."""
-
-    async def done(service: Service) -> Any:
-        by = {"actor": actor_of(operator), "now": service.clock.now()}
-        return await service.executor.run(lambda connection: operation(connection, service, by))
-
-    return opening.run(done)
-
-
-def _on_endpoint(operation: Callable[..., Any], operator: str | None, *, json: bool) -> None:
-    output.one(presenting.endpoint(_act(operation, operator)), as_json=json)
+    output.one(resources.Replay(count=count, next_after=None), as_json=json)

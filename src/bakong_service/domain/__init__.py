@@ -1,1 +1,1 @@
-"""What the business is and how it changes. No I/O and no clock: `now` is always an argument."""
+"""The rules of the business, as pure functions and values. No I/O and no clock: `now` is always an argument."""

@@ -1,7 +1,7 @@
-"""Whether Bakong can be asked, and how: what the watcher learnt, so that a restart needn't learn it again.
+"""Whether and how Bakong can be asked. The watcher stores this state, so that a restart doesn't have to learn it again.
 
 bulk ── the list is refused, a single check isn't ──> singles ── six hours later the list answers ──> bulk
-  └──────────── single checks are refused too ──> blocked ── a probe is answered ──> as before
+  └──────────── single checks are refused too ──> blocked ── a probe is answered ──> the mode before
 """
 
 from datetime import datetime, timedelta
@@ -11,18 +11,21 @@ from attrs import evolve, frozen
 from bakong_service.domain.watching import Mode
 
 _TRY_THE_LIST_EVERY = timedelta(hours=6)
-# How long the circuit stays open after the n-th refusal in a row.
+# How long nothing is asked after the n-th refusal in a row.
 _REFUSED = (timedelta(minutes=5), timedelta(minutes=10), timedelta(minutes=20), timedelta(minutes=30))
 _DOWN = (timedelta(seconds=30), timedelta(minutes=1), timedelta(minutes=2), timedelta(minutes=5))
 FAILURES_TO_OPEN = 5
-"""So many outages in a row, whatever the payment, and all waits: asking on would only keep connections busy."""
+"""After so many outages in a row nothing is asked for a while: more calls would only keep connections busy."""
 OUTAGE = "server_unavailable"
 
 
 @frozen(kw_only=True)
 class Access:
-    """How Bakong lets itself be asked. `list_probe_at`: when the closed list is tried again; `probe_at`: when, in
-    `blocked`, one payment is asked for to see whether it passes."""
+    """How Bakong can be asked now.
+
+    `list_probe_at` is when a closed list is tried again. `probe_at` is when, in the mode `blocked`, one call is made to
+    see whether Bakong answers.
+    """
 
     mode: Mode = Mode.BULK
     reason: str = "untried"
@@ -33,28 +36,28 @@ class Access:
     failures: int = 0  # outages in a row, while not
 
     def asks_lists(self, now: datetime) -> bool:
-        """Whether fifty may be asked for at once: the list is open, or it is time to see whether it is."""
+        """Return whether to ask about fifty payments at once: the list is open, or it is time to try it again."""
         return self.list_probe_at is None or now >= self.list_probe_at
 
     def waits(self, now: datetime) -> bool:
-        """Whether nothing is to be asked now."""
+        """Return whether nothing may be asked now."""
         return self.mode is Mode.BLOCKED and self.probe_at is not None and now < self.probe_at
 
 
 def list_refused(access: Access, now: datetime) -> Access:
-    """The list is closed, and single checks work."""
+    """Return the state after Bakong refused the list and answered a single check."""
     since = access.since if access.mode is Mode.SINGLES else now
     return Access(mode=Mode.SINGLES, reason="list_closed", since=since, list_probe_at=now + _TRY_THE_LIST_EVERY)
 
 
 def list_answered(access: Access, now: datetime) -> Access:
-    """The list is open."""
+    """Return the state after Bakong answered the list."""
     since = access.since if access.mode is Mode.BULK else now
     return Access(mode=Mode.BULK, reason="list_open", since=since)
 
 
 def single_answered(access: Access, now: datetime) -> Access:
-    """A single check was answered: whatever stood in the way is gone."""
+    """Return the state after Bakong answered a single check."""
     if access.mode is not Mode.BLOCKED:
         return evolve(access, failures=0)
     mode = Mode.BULK if access.asks_lists(now) else Mode.SINGLES
@@ -62,9 +65,9 @@ def single_answered(access: Access, now: datetime) -> Access:
 
 
 def refused(access: Access, reason: str, now: datetime) -> Access:
-    """Bakong refuses us at the door, or takes no token of ours: the circuit opens, for longer after each probe."""
+    """Return the state after Bakong refused our address or our token: nothing is asked, for longer after each probe."""
     if access.waits(now):
-        return access  # a call that was under way when it opened
+        return access  # the answer to a call that was in progress when the mode changed
     pauses = _DOWN if reason == OUTAGE else _REFUSED
     refusals = access.refusals + 1 if access.mode is Mode.BLOCKED else 1
     since = access.since if access.mode is Mode.BLOCKED else now
@@ -73,7 +76,10 @@ def refused(access: Access, reason: str, now: datetime) -> Access:
 
 
 def failed(access: Access, now: datetime) -> Access:
-    """Bakong was down for one call. The fifth time in a row the circuit opens, for a short while."""
+    """Return the state after Bakong was down for one call.
+
+    After the fifth call in a row nothing is asked for a while.
+    """
     if access.mode is Mode.BLOCKED or access.failures + 1 >= FAILURES_TO_OPEN:
         return refused(access, OUTAGE, now)
     return evolve(access, failures=access.failures + 1)

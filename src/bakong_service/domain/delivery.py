@@ -1,4 +1,4 @@
-"""A webhook's delivery: its attempts, and when the next is due."""
+"""A webhook's delivery, its attempts, and when the next attempt is due."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -7,7 +7,7 @@ from attrs import frozen
 
 
 class DeliveryState(StrEnum):
-    """How far a delivery is. `failed` is a dead letter: it can be replayed, and its event stays in the feed."""
+    """The state of a delivery. `failed` is a dead letter: it can be replayed, and its event stays in the feed."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -20,7 +20,7 @@ class Verdict(StrEnum):
 
     DELIVERED = "delivered"
     RETRY = "retry"
-    GONE = "gone"  # the endpoint says that it wants no more
+    GONE = "gone"  # the endpoint doesn't want any more events
 
 
 @frozen(kw_only=True)
@@ -35,9 +35,9 @@ class Delivery:
     subject: str
     sequence: int
     state: DeliveryState
-    replay: int  # 0: the delivery that keeps the order; n: the event's nth replay, outside of it
+    replay: int  # 0: the first delivery, in order; n: the event's n-th replay, outside the order
     attempts: int
-    next_attempt_at: datetime | None  # none while it waits for an earlier event of its subject, and at the end
+    next_attempt_at: datetime | None  # None while an earlier event comes first, and at the end
     last_status: int | None
     last_error: str | None
     created_at: datetime
@@ -45,8 +45,8 @@ class Delivery:
 
 
 @frozen(kw_only=True)
-class Answer:
-    """What came back from one attempt: an HTTP status, or an error that names what went wrong before one came."""
+class AttemptResult:
+    """The result of one attempt: an HTTP status, or an error if no status came."""
 
     status: int | None
     error: str | None
@@ -68,14 +68,17 @@ class Attempt:
 
 @frozen(kw_only=True)
 class Schedule:
-    """When a delivery is tried: `steps` are the waits before attempt 1, 2, and so on; after the last it has failed."""
+    """When a delivery is tried.
+
+    `steps` are the waits before attempts 1, 2, ...; after the last attempt it has failed.
+    """
 
     steps: tuple[timedelta, ...]
-    jitter: float = 0.0  # each wait may be this fraction longer or shorter, so that many don't come back at once
-    stretch: int = 1  # how many times longer Retry-After may make a wait; 1: it isn't listened to
+    jitter: float = 0.0  # each wait may be longer or shorter by this fraction, so that deliveries spread out
+    stretch: int = 1  # how many times longer Retry-After may make a wait; 1: Retry-After is ignored
 
     def wait(self, attempts: int, *, retry_after: timedelta | None, chance: float) -> timedelta | None:
-        """How long to wait after `attempts` attempts; None after the last. `chance` is random, from -1 to 1."""
+        """Return how long to wait after `attempts` attempts; None after the last. `chance` is random, from -1 to 1."""
         if attempts >= len(self.steps):
             return None
         step = self.steps[attempts]
@@ -90,7 +93,7 @@ def _seconds(*steps: float) -> tuple[timedelta, ...]:
 
 _MINUTE, _HOUR = 60, 3600
 SCHEDULES = {
-    # 13 attempts in about three days: a weekend's outage loses nothing.
+    # 13 attempts in about three days, so that an outage over a weekend loses nothing.
     "default": Schedule(
         steps=_seconds(
             0, 1, 2, 4, _MINUTE, 5 * _MINUTE, 30 * _MINUTE, 2 * _HOUR, 5 * _HOUR, 10 * _HOUR, 14 * _HOUR, 20 * _HOUR,
@@ -99,7 +102,7 @@ SCHEDULES = {
         jitter=0.2,
         stretch=2,
     ),
-    # Three retries, then failed: what the original service's requirements ask for.
+    # Three retries within seconds, for a main backend that expects no delivery later than that.
     "compat": Schedule(steps=_seconds(0, 1, 2, 4)),
 }  # fmt: skip
 
@@ -108,9 +111,9 @@ SECRET_OVERLAP = timedelta(hours=24)
 
 FAILING_FOR = timedelta(days=5)
 FAILING_ATTEMPTS = 20
-"""An endpoint that did nothing but fail for so long, and so often, is disabled."""
+"""If every attempt at an endpoint failed for so long, and at least so often, the endpoint is disabled."""
 
 
 def is_given_up(*, failing_since: datetime, failures: int, now: datetime) -> bool:
-    """Whether an endpoint has failed for so long that it is to be disabled."""
+    """Return whether an endpoint has failed for so long, and so often, that it must be disabled."""
     return failures >= FAILING_ATTEMPTS and now - failing_since >= FAILING_FOR

@@ -1,8 +1,8 @@
-"""An endpoint: where the main backend wants its events, and which addresses may be called at all.
+"""An endpoint: where the main backend wants its events, and which addresses the service may call.
 
-One rule everywhere: https on port 443 at public addresses. Private addresses and other ports only inside the networks
-that the settings name; plain http only there and in test mode. What a name resolves to is known only when it is called:
-here the text is judged, and `webhooks.guard` judges each address at each connection.
+The service calls https on port 443 at public addresses. It calls private addresses and other ports only inside the
+networks that the settings name, and uses plain http only there and only in test mode. This module judges the text of a
+URL. `webhooks.guard` judges each address at each connection, because a name may resolve to another address later.
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from attrs import field, frozen
 
@@ -31,9 +31,9 @@ _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?", re.IGNORECASE)
 _PRINTABLE = re.compile(r"[!-\[\]-~]+")  # ASCII without spaces, controls and the backslash, which parsers disagree on
 _NAT64 = IPv6Network("64:ff9b::/96")
 _IPV4_COMPATIBLE = IPv6Network("::/96")
-_GLOBAL_UNICAST = IPv6Network("2000::/3")  # all that IANA has given out for the public internet lies in it
-# What `is_global` of some Pythons takes for public. The networks outside 2000::/3 are named nevertheless: each carries
-# to an IPv4 address or into a site, and no later widening of that one line may let them in.
+_GLOBAL_UNICAST = IPv6Network("2000::/3")  # contains every address that IANA has assigned for the public internet
+# `is_global` of some Python versions takes these networks for public. The networks outside 2000::/3 are named too: each
+# leads to an IPv4 address or into a site, and they must stay refused if somebody widens that line.
 _NEVER_PUBLIC: tuple[Network, ...] = (
     IPv6Network("64:ff9b:1::/48"),  # NAT64 of a site's own (RFC 8215)
     IPv6Network("::ffff:0:0:0/96"),  # SIIT's IPv4-translated (RFC 2765)
@@ -58,21 +58,24 @@ class Endpoint:
 
     id: int
     reference: str
-    name: str | None  # "default" is changed only by the settings
+    name: str | None  # "default" can be changed only by the settings
     url: str
     description: str | None
     event_types: frozenset[str]  # empty: all
     state: EndpointState
     disabled_reason: str | None  # "gone", "failing", "not_configured"
     version: int
-    listening_since: datetime  # events written from then on match `event_types` as they are
+    listening_since: datetime  # the endpoint gets events that were written after this moment
     failing_since: datetime | None  # the first failure after the last success
     failures: int  # attempts that failed since
     created_at: datetime
 
     def wants(self, event: Event) -> bool:
-        """Whether an event is delivered here. A test goes to the endpoint under test, whatever types it asked for; that
-        an endpoint is disabled is told to the others."""
+        """Return whether an event is delivered to this endpoint.
+
+        A test goes only to the endpoint that is tested, also if it didn't ask for this type. The event that an endpoint
+        was disabled goes only to the other endpoints.
+        """
         if event.type == "endpoint.test":
             return event.subject == self.reference
         if event.type == "endpoint.disabled" and event.subject == self.reference:
@@ -82,7 +85,10 @@ class Endpoint:
 
 @frozen(kw_only=True)
 class NewEndpoint:
-    """What a new endpoint is made of. Without `event_types` it gets all; without a `secret` it is given one."""
+    """A request for a new endpoint.
+
+    Without `event_types` it gets all events; without `secret` the service makes one.
+    """
 
     url: str
     description: str | None = None
@@ -92,7 +98,7 @@ class NewEndpoint:
 
 @frozen(kw_only=True)
 class EndpointChange:
-    """What is to be changed of an endpoint; what is None stays."""
+    """A request to change an endpoint. A field that is None stays as it is."""
 
     url: str | None = None
     description: str | None = None
@@ -101,13 +107,13 @@ class EndpointChange:
 
 @frozen(kw_only=True)
 class TargetPolicy:
-    """Which addresses may be called: `private_networks` as the settings name them, `plain_http` in test mode."""
+    """Which addresses may be called. The settings name the `private_networks`; `plain_http` is true in test mode."""
 
     private_networks: tuple[Network, ...] = ()
     plain_http: bool = False
 
     def refusal(self, address: Address, *, port: int, scheme: str) -> str | None:
-        """Why an address may not be called, in words; None where it may."""
+        """Return why an address may not be called, in words; None if it may be called."""
         real = _unwrapped(address)
         if any(real in network for network in self.private_networks if network.version == real.version):
             return None
@@ -120,56 +126,61 @@ class TargetPolicy:
 
 @frozen
 class Target:
-    """A webhook URL, taken apart once, so that what is vetted is what is called."""
+    """A webhook URL, split into its parts once, so that the checked parts are the parts that are called."""
 
     scheme: str
     host: str  # without brackets
     port: int
-    path: str  # with the query: what stands in the request line
+    path: str  # with the query, as the request line has it
 
     @property
     def origin(self) -> tuple[str, str, int]:
-        """What connections are kept by."""
+        """The key under which idle connections are kept."""
         return self.scheme, self.host, self.port
 
     @property
     def authority(self) -> str:
-        """The Host header: the port only where it isn't the scheme's own."""
+        """The value of the Host header, with the port unless it is the default port of the scheme."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
     @classmethod
     def of(cls, url: str, policy: TargetPolicy) -> "Target":
-        """Take a URL apart. Raises `ValueError` with the rule that it breaks."""
-        if len(url) > _LONGEST_URL:
-            raise ValueError(f"it is {len(url)} characters long; it may be {_LONGEST_URL}")
-        if not _PRINTABLE.fullmatch(url):
-            raise ValueError("it takes printable ASCII without spaces and backslashes; write other names in punycode")
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError as error:
-            raise ValueError(f"it isn't a URL: {error}") from None
+        """Split a URL into its parts. Raises `ValueError` with the rule that the URL breaks."""
+        parts, port = _split(url)
         host = parts.hostname or ""
-        address = _literal(host)
-        if parts.scheme not in ("https", "http"):
-            raise ValueError("it takes https://")
-        if parts.username is not None or parts.password is not None:
-            raise ValueError("it takes no user name and password: the signature proves who calls")
-        if parts.fragment or "#" in url:
-            raise ValueError("it takes no #fragment: that is never sent")
-        if address is None and not _HOST.fullmatch(host):
-            raise ValueError("it takes a host name of letters, digits, points and hyphens")
-        if port is None:
-            port = _PORTS[parts.scheme]
         if parts.scheme == "http" and not (policy.plain_http and policy.private_networks):
             raise ValueError("it takes https://; plain http:// only in test mode inside WEBHOOK_PRIVATE_NETWORKS")
         if port != 443 and not policy.private_networks:
             raise ValueError(f"it takes port 443; port {port} only inside WEBHOOK_PRIVATE_NETWORKS")
+        address = _literal(host)
         if address is not None and (refusal := policy.refusal(address, port=port, scheme=parts.scheme)):
             raise ValueError(refusal)
         path = parts.path or "/"
         return cls(parts.scheme, host, port, f"{path}?{parts.query}" if parts.query else path)
+
+
+def _split(url: str) -> tuple[SplitResult, int]:
+    """Split a URL whose text is sound, and find its port. Raises `ValueError` with the rule that the text breaks."""
+    if len(url) > _LONGEST_URL:
+        raise ValueError(f"it is {len(url)} characters long; it may be {_LONGEST_URL}")
+    if not _PRINTABLE.fullmatch(url):
+        raise ValueError("it must be printable ASCII without spaces and backslashes; write other names in punycode")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"it isn't a URL: {error}") from None
+    if parts.scheme not in _PORTS:
+        raise ValueError("it takes https://")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("it must not have a user name or a password: the signature proves who sends the event")
+    if parts.fragment or "#" in url:
+        raise ValueError("it must not have a #fragment, because that is never sent")
+    host = parts.hostname or ""
+    if _literal(host) is None and not _HOST.fullmatch(host):
+        raise ValueError("its host name may have letters, digits, points and hyphens only")
+    return parts, _PORTS[parts.scheme] if port is None else port
 
 
 def _literal(host: str) -> Address | None:
@@ -180,7 +191,7 @@ def _literal(host: str) -> Address | None:
 
 
 def _unwrapped(address: Address) -> Address:
-    """The IPv4 address that an IPv6 address carries to (mapped, compatible, 6to4, Teredo, NAT64), else itself."""
+    """Return the IPv4 address inside an IPv6 address (mapped, compatible, 6to4, Teredo, NAT64), else the address."""
     if isinstance(address, IPv4Address):
         return address
     if address.ipv4_mapped is not None:
@@ -210,7 +221,7 @@ def faults(
     event_types: frozenset[str] | None = None,
     secret: str | None = None,
 ) -> Iterator[Fault]:
-    """What is wrong with what was given to make or change an endpoint, each fault with its place and rule."""
+    """Yield what is wrong with a request for a new or changed endpoint, each fault with its place and its rule."""
     if url is not None:
         try:
             Target.of(url, policy)

@@ -1,4 +1,4 @@
-"""What the business refuses. The web room turns each into a problem document; none is a bug."""
+"""The errors with which the business refuses a request. None is a bug; `web` turns each into a problem document."""
 
 from attrs import field, frozen
 
@@ -14,7 +14,7 @@ class Fault:
 
 @frozen
 class Refused(Exception):  # noqa: N818 - the root of what is refused
-    """The request can't be done. `code` is stable snake_case; `detail` is for people."""
+    """The request is refused. `code` is stable snake_case; `detail` is for people."""
 
     code: str
     detail: str
@@ -25,12 +25,12 @@ class Refused(Exception):  # noqa: N818 - the root of what is refused
 
 @frozen
 class NotFound(Refused):
-    """What was named doesn't exist (404)."""
+    """The request names something that doesn't exist (404)."""
 
 
 @frozen
 class Conflict(Refused):
-    """The state of things doesn't allow it (409): already paid, a live subscription, a version that moved on."""
+    """The present state doesn't allow the request (409): the payment is paid, the version has changed ..."""
 
 
 @frozen
@@ -38,3 +38,8 @@ class Invalid(Refused):
     """The request breaks a rule of the business (422)."""
 
     faults: tuple[Fault, ...] = field(default=())
+
+    @classmethod
+    def at(cls, pointer: str, code: str, message: str) -> "Invalid":
+        """Return the refusal of a request that breaks one rule in one place."""
+        return cls(code, message, (Fault(pointer, code, message),))

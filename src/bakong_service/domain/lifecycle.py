@@ -1,29 +1,32 @@
-"""How each happening changes a subscription: from values to values. The table of what may happen is in
-`domain/subscription.py`; status and version are set where a change is recorded.
+"""How each happening changes the values of a subscription. The table of what may happen is in `domain/subscription.py`.
+
+Status and version aren't set here, but when the change is recorded.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from attrs import evolve, frozen
 
+from bakong_service.domain import cadence
 from bakong_service.domain.plan import Plan
-from bakong_service.domain.subscription import PREPAID, Happening, Status, Subscription
+from bakong_service.domain.subscription import PREPAID, Happening, Period, Status, Subscription
 
 REMINDERS = (timedelta(days=7), timedelta(days=3), timedelta(days=1))
-"""Before the boundary, `subscription.renewal_due` is told at these."""
+"""How long before an unpaid boundary the event `subscription.renewal_due` is sent."""
 
 
 @frozen
 class Due:
-    """What the clock does to a subscription, and when."""
+    """Something that the clock does to a subscription, and when."""
 
     at: datetime
     happening: Happening
 
 
 def begun(*, id: int, reference: str, user_id: str, plan: Plan, starts_at: datetime, now: datetime) -> Subscription:  # noqa: A002 - the field's name
-    """A new subscription, paid for one period from `starts_at` on."""
-    ends_at = starts_at + plan.period
+    """Return a new subscription that is paid for one period from `starts_at` on."""
+    ends_at = cadence.end_of_period(starts_at, plan)
     return Subscription(
         id=id,
         reference=reference,
@@ -34,8 +37,10 @@ def begun(*, id: int, reference: str, user_id: str, plan: Plan, starts_at: datet
         version=0,
         anchor_at=starts_at,
         period_number=1,
+        period_start=starts_at,
         period_end=ends_at,
         last_paid_period=1,
+        paid_through=ends_at,
         entitled_until=ends_at,
         scheduled_plan=None,
         cancelled_at=None,
@@ -46,54 +51,66 @@ def begun(*, id: int, reference: str, user_id: str, plan: Plan, starts_at: datet
     )
 
 
-def extended(subscription: Subscription) -> Subscription:
-    """One more period is paid for."""
-    more = evolve(subscription, last_paid_period=subscription.last_paid_period + 1)
-    return _flagged(evolve(more, entitled_until=more.paid_through))
+def extended(subscription: Subscription, plan: Plan) -> Subscription:
+    """Return the subscription after one more period, sold as `plan`, was paid."""
+    paid_through = cadence.end_of_period(subscription.paid_through, plan)
+    more = evolve(subscription, last_paid_period=subscription.last_paid_period + 1, paid_through=paid_through)
+    return _flagged(evolve(more, entitled_until=paid_through))
 
 
-def shortened(subscription: Subscription) -> Subscription:
-    """The last paid period is given back. Takes a subscription that is paid ahead."""
-    less = evolve(subscription, last_paid_period=subscription.last_paid_period - 1)
-    return _flagged(evolve(less, entitled_until=less.paid_through))
+def rescheduled(subscription: Subscription, periods: Sequence[Period]) -> Subscription:
+    """Return the subscription after a refund changed the times of its periods.
+
+    `periods` are those that are left, from the present one on; at least one is left.
+    """
+    present, last = periods[0], periods[-1]
+    changed = evolve(
+        subscription, period_end=present.ends_at, last_paid_period=last.number, paid_through=last.ends_at,
+        entitled_until=last.ends_at,
+    )  # fmt: skip
+    return _flagged(changed)
 
 
-def rolled(subscription: Subscription, plan: Plan) -> Subscription:
-    """The next period, sold as `plan`, is the present one. A plan that was scheduled for it is scheduled no more."""
+def rolled(subscription: Subscription, period: Period) -> Subscription:
+    """Return the subscription after `period` became the present one. If its plan was scheduled, it is in force now."""
     scheduled = subscription.scheduled_plan
     next_period = evolve(
         subscription,
-        period_number=subscription.period_number + 1,
-        period_end=subscription.period_end + subscription.plan.period,
-        plan=plan,
-        scheduled_plan=None if scheduled is not None and scheduled.code == plan.code else scheduled,
+        period_number=period.number,
+        period_start=period.starts_at,
+        period_end=period.ends_at,
+        plan=period.plan,
+        scheduled_plan=None if scheduled is not None and scheduled.code == period.plan.code else scheduled,
     )
     return _flagged(next_period)
 
 
 def switched(subscription: Subscription, plan: Plan) -> Subscription:
-    """Another plan from now on, and nothing else scheduled."""
+    """Return the subscription under another plan from now on, with no plan scheduled."""
     return evolve(subscription, plan=plan, scheduled_plan=None)
 
 
 def cancelled(subscription: Subscription, *, at_once: bool, reason: str | None, now: datetime) -> Subscription:
-    """Stopped at the end of what is paid for, or at once. Grace ends with the cancelling: it isn't paid for."""
+    """Return the subscription cancelled at the end of the paid time, or at once.
+
+    Grace isn't paid, so it ends at once.
+    """
     end = now if at_once else max(subscription.paid_through, now)
     return evolve(subscription, entitled_until=end, cancelled_at=now, cancel_reason=reason)
 
 
 def resumed(subscription: Subscription) -> Subscription:
-    """As before the cancelling."""
+    """Return the subscription as it was before it was cancelled."""
     return evolve(subscription, entitled_until=subscription.paid_through, cancelled_at=None, cancel_reason=None)
 
 
 def in_grace(subscription: Subscription, grace: timedelta) -> Subscription:
-    """The boundary passed without a payment."""
+    """Return the subscription after a boundary that wasn't paid."""
     return evolve(subscription, entitled_until=subscription.period_end + grace)
 
 
 def schedule(subscription: Subscription) -> tuple[Due, ...]:
-    """All that the clock does to a subscription that nobody touches, up to its next change of state; in order."""
+    """Return everything that the clock does to an untouched subscription up to its next change of status, in order."""
     end = subscription.period_end
     match subscription.status:
         case Status.ACTIVE | Status.CANCELLED if subscription.periods_ahead and end < subscription.entitled_until:
@@ -110,7 +127,7 @@ def schedule(subscription: Subscription) -> tuple[Due, ...]:
 
 
 def next_due(subscription: Subscription, now: datetime) -> Due | None:
-    """What the clock does next. Reminders that are past are left out, a change of state never is."""
+    """Return what the clock does next. A reminder whose time has passed is skipped; a change of status never is."""
     for due in schedule(subscription):
         if due.at > now or due.happening is not Happening.RENEWAL_DUE:
             return due
@@ -118,7 +135,7 @@ def next_due(subscription: Subscription, now: datetime) -> Due | None:
 
 
 def due_by(subscription: Subscription, now: datetime) -> Due | None:
-    """What the clock has to do by now; None where it is nothing. Of several missed reminders it is the last."""
+    """Return what the clock has to do by now, or None. If several reminders were missed, only the last counts."""
     since = subscription.next_action_at
     if since is None:
         return None

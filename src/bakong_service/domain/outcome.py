@@ -1,6 +1,6 @@
-"""What a look at Bakong told about one payment. An error is never an answer: it is `NO_ANSWER` with a reason."""
+"""The outcome of one look at a payment. An error is never an answer: it is `NO_ANSWER` with a reason."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -8,11 +8,11 @@ from attrs import field, frozen
 
 
 class Answer(StrEnum):
-    """The kinds of outcome. Only `NOT_FOUND` brings a payment nearer to its end."""
+    """The kinds of outcome. Only `NOT_FOUND` brings a payment nearer to `expired`."""
 
     FOUND = "found"
-    UNREADABLE = "unreadable"  # a success that can't be read: it may be money
-    NOT_FOUND = "not_found"  # Bakong's own word: HTTP 200, error code 1
+    UNREADABLE = "unreadable"  # Bakong reports a success that can't be read: it may be money
+    NOT_FOUND = "not_found"  # Bakong said so: HTTP 200, error code 1
     FAILED_TX = "failed_tx"
     STATIC_QR = "static_qr"
     NO_ANSWER = "no_answer"
@@ -20,10 +20,10 @@ class Answer(StrEnum):
 
 @frozen(kw_only=True)
 class Sighting:
-    """Money that Bakong knows under a payment's MD5: a fact, whatever the payment was for."""
+    """Money that Bakong shows for a payment's MD5. It is a fact, also if it isn't the money that was asked for."""
 
     tx_hash: str
-    amount: Decimal  # major units, exactly as told
+    amount: Decimal  # major units, exactly as Bakong wrote it
     currency: str
     to_account: str
     from_account: str | None = field(default=None, repr=False)
@@ -31,11 +31,11 @@ class Sighting:
     sent_at: datetime | None  # createdDateMs: when the payer sent
     acknowledged_at: datetime | None = None  # acknowledgedDateMs
     tracking_status: str | None = None
-    is_received: bool = True  # False where the tracking status says that the money failed to come or went back
+    is_received: bool = True  # False if the tracking status says that the money didn't arrive or went back
 
     @property
     def happened_at(self) -> datetime | None:
-        """When the payer sent, by Bakong's word; None where it told no time at all."""
+        """When the payer sent the money, as Bakong says; None if Bakong gave no time."""
         return self.sent_at or self.acknowledged_at
 
 
@@ -43,8 +43,9 @@ class Sighting:
 class Outcome:
     """One answer about one payment.
 
-    `asked_at` is when the call was sent, None where none was made; `reason` names what stood in the way of an answer
-    (`"rate_limited"`), `retry_at` when asking again makes sense; `raw` is the answer's own text.
+    `asked_at` is when the call was sent, None if none was made. `reason` says why there is no answer
+    (`"rate_limited"`), and `retry_at` when to ask again. `raw` is the text of the answer. `skew` is how far Bakong's
+    clock is ahead of ours, zero if that isn't known.
     """
 
     answer: Answer
@@ -53,3 +54,4 @@ class Outcome:
     reason: str | None = None
     retry_at: datetime | None = None
     raw: str | None = field(default=None, repr=False)
+    skew: timedelta = timedelta(0)

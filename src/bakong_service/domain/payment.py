@@ -1,17 +1,20 @@
-"""A payment: what it is, and the table of how it changes. `find` looks a change up; `operations.transition` does it."""
+"""A payment, and the table of how it changes. `find` looks a change up; `operations/payments` carries it out."""
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from attrs import frozen
 
 from bakong_service.domain.errors import Conflict
+from bakong_service.domain.look import LookReason
 from bakong_service.domain.money import Money
+from bakong_service.domain.return_urls import ReturnURLs
+from bakong_service.domain.review import Disposition, ReviewKind
 
 
 class PaymentStatus(StrEnum):
-    """What the business may assume. Money is a fact of its own: see receipts."""
+    """What the main backend may assume. Money is a separate fact: see receipts."""
 
     PENDING = "pending"
     PAID = "paid"
@@ -33,13 +36,15 @@ class Purpose(StrEnum):
 
 
 class Flag(StrEnum):
-    """What is to be known beside the status."""
+    """A fact beside the status."""
 
     LATE = "late"
     DUPLICATE = "duplicate"
     UNVERIFIABLE = "unverifiable"
     SUPERSEDED = "superseded"
-    CREDITED = "credited"  # paid, but put on the user's credit: nothing was bought with it
+    CREDITED = "credited"  # the money became the user's credit, and nothing was bought
+    PARTLY_REFUNDED = "partly_refunded"  # some of the money was sent back
+    REVERSED = "reversed"  # refunded, and what it bought was taken back
 
 
 @frozen(kw_only=True)
@@ -70,9 +75,9 @@ class Payment:
     qr_expires_at: datetime
     deadline_at: datetime
     watch_until: datetime
-    paid_at: datetime | None = None  # when the payer sent, by Bakong's word
+    paid_at: datetime | None = None  # when the payer sent the money, as Bakong says
     next_check_at: datetime | None = None
-    next_check_reason: str | None = None
+    next_check_reason: LookReason | None = None
     priority: int = 2
     fence: int = 0
     checks: int = 0
@@ -85,17 +90,23 @@ class Payment:
     hint_at: datetime | None = None
     hints: int = 0
     viewed_at: datetime | None = None
+    return_urls: ReturnURLs | None = None
+    replaces: str | None = None  # the reference of the payment whose code expired, and for which this one was made
+    link: str | None = None  # the reference of the link that it was made by
 
 
 @frozen(kw_only=True)
 class NewPayment:
-    """What a caller asks for: a plan for a user, or an amount. A plan's price wins: an amount with it must be equal."""
+    """What a caller asks for: a plan for a user, or an amount. An amount beside a plan must be the plan's price."""
 
     user_id: str | None = None
     plan: str | None = None
     amount: Money | None = None
     description: str | None = None
     metadata: dict[str, str] | None = None
+    return_urls: ReturnURLs | None = None
+    replaces: str | None = None
+    link: str | None = None
 
 
 class On(StrEnum):
@@ -119,10 +130,12 @@ class On(StrEnum):
     RETURNED = "returned"
     NOT_OURS = "not_ours"
     REFUND = "refund"
+    REFUND_PART = "refund_part"
+    REVERSE = "reverse"
 
 
 class Guard(StrEnum):
-    """Under which condition, in words. `domain.judgement` tells which one holds."""
+    """The condition of a row, in words. `domain.judgement` decides which one holds."""
 
     ALWAYS = ""
     IN_TIME = "sent by deadline + grace, and what it buys can still be had"
@@ -138,9 +151,10 @@ class Guard(StrEnum):
 
 @frozen
 class Transition:
-    """One row of the table. `to` is None where the status stays; `flag` is added, `event` is told to the main backend.
+    """One row of the table. `to` is None if the status stays; `flag` is added; `event` is sent to the main backend.
 
-    `receipt` is what becomes of the money of a sighting, `review` the kind of the item that an operator finds.
+    `receipt` is the disposition of the money that was seen, and `review` the kind of the review item that is opened;
+    `mismatch` stands for the kind that the judgement names.
     """
 
     number: str
@@ -150,8 +164,8 @@ class Transition:
     to: PaymentStatus | None = None
     event: str | None = None
     flag: Flag | None = None
-    receipt: str | None = None
-    review: str | None = None
+    receipt: Disposition | None = None
+    review: ReviewKind | Literal["mismatch"] | None = None
 
 
 _PENDING, _PAID, _REVIEW = PaymentStatus.PENDING, PaymentStatus.PAID, PaymentStatus.REVIEW
@@ -162,24 +176,26 @@ UNPAID = (*_OPEN, _CANCELLED, _EXPIRED)
 MONEY = (_PAID, _REVIEW, _REFUNDED)
 _ALL = tuple(PaymentStatus)
 WATCHED = frozenset({_PENDING, _TIMEOUT, _FAILED, _CANCELLED})
-"""The statuses in which money is still looked for by itself."""
+"""The statuses in which the service looks for money by itself."""
 HINTABLE = WATCHED | {_EXPIRED}
-"""The statuses in which somebody's hint is worth a look."""
+"""The statuses in which a payment may still become paid. In the others a hint is worth a look too, but not often."""
 
 _TOLD_PAID, _TOLD_REVIEW = "payment.paid", "payment.review_required"
-_UNWANTED, _SECOND = ("open", "paid_after_cancel"), ("open", "duplicate_receipt")
+_D = Disposition
+_LATE, _UNVERIFIABLE = ReviewKind.LATE, ReviewKind.UNVERIFIABLE
+_UNWANTED, _SECOND = (_D.OPEN, ReviewKind.PAID_AFTER_CANCEL), (_D.OPEN, ReviewKind.DUPLICATE_RECEIPT)
 
 # fmt: off
 TRANSITIONS = (
     Transition("M1", (), On.CREATE, Guard.ALWAYS, _PENDING, "payment.created"),
-    Transition("M2", (*_OPEN, _EXPIRED), On.FOUND_OK, Guard.IN_TIME, _PAID, _TOLD_PAID, receipt="applied"),
-    Transition("M3", _OPEN, On.FOUND_OK, Guard.LATE, _PAID, _TOLD_PAID, Flag.LATE, "applied"),
-    Transition("M4", (*_OPEN, _EXPIRED), On.FOUND_OK, Guard.TOO_LATE, _REVIEW, _TOLD_REVIEW, None, "open", "late"),
-    Transition("M4", (_EXPIRED,), On.FOUND_OK, Guard.LATE, _REVIEW, _TOLD_REVIEW, None, "open", "late"),
+    Transition("M2", (*_OPEN, _EXPIRED), On.FOUND_OK, Guard.IN_TIME, _PAID, _TOLD_PAID, receipt=_D.APPLIED),
+    Transition("M3", _OPEN, On.FOUND_OK, Guard.LATE, _PAID, _TOLD_PAID, Flag.LATE, _D.APPLIED),
+    Transition("M4", (*_OPEN, _EXPIRED), On.FOUND_OK, Guard.TOO_LATE, _REVIEW, _TOLD_REVIEW, None, _D.OPEN, _LATE),
+    Transition("M4", (_EXPIRED,), On.FOUND_OK, Guard.LATE, _REVIEW, _TOLD_REVIEW, None, _D.OPEN, _LATE),
     Transition("M5", (_CANCELLED,), On.FOUND_OK, Guard.ALWAYS, _REVIEW, _TOLD_REVIEW, None, *_UNWANTED),
-    Transition("M6", UNPAID, On.FOUND_MISMATCH, Guard.ALWAYS, _REVIEW, _TOLD_REVIEW, None, "open", "mismatch"),
+    Transition("M6", UNPAID, On.FOUND_MISMATCH, Guard.ALWAYS, _REVIEW, _TOLD_REVIEW, None, _D.OPEN, "mismatch"),
     Transition("M7", UNPAID, On.FOUND_UNREADABLE, Guard.BELOW_THREE),
-    Transition("M7", UNPAID, On.FOUND_UNREADABLE, Guard.THIRD, _REVIEW, _TOLD_REVIEW, review="unreadable"),
+    Transition("M7", UNPAID, On.FOUND_UNREADABLE, Guard.THIRD, _REVIEW, _TOLD_REVIEW, review=ReviewKind.UNREADABLE),
     Transition("M8", (_PENDING,), On.FAILED_TX, Guard.FIRST),
     Transition("M8", (_PENDING,), On.FAILED_TX, Guard.AGAIN, _FAILED, "payment.failed"),
     Transition("M8", (_TIMEOUT, _FAILED, _CANCELLED, _EXPIRED), On.FAILED_TX, Guard.ALWAYS),
@@ -187,7 +203,7 @@ TRANSITIONS = (
     Transition("M10", UNPAID, On.NOT_FOUND, Guard.WATCHING),
     Transition("M10", (_TIMEOUT,), On.NOT_FOUND, Guard.ENDED, _EXPIRED, "payment.expired"),
     Transition("M10", (_FAILED, _CANCELLED, _EXPIRED), On.NOT_FOUND, Guard.ENDED),
-    Transition("M11", UNPAID[1:-1], On.WATCH_ENDED, Guard.ALWAYS, flag=Flag.UNVERIFIABLE, review="unverifiable"),
+    Transition("M11", UNPAID[1:-1], On.WATCH_ENDED, Guard.ALWAYS, flag=Flag.UNVERIFIABLE, review=_UNVERIFIABLE),
     Transition("M12", (_PENDING,), On.CANCEL, Guard.ALWAYS, _CANCELLED, "payment.cancelled"),
     Transition("M13", (_PENDING,), On.SUPERSEDE, Guard.ALWAYS, _CANCELLED, "payment.cancelled", Flag.SUPERSEDED),
     Transition("M14", _ALL, On.FOUND_AGAIN, Guard.ALWAYS),
@@ -198,14 +214,16 @@ TRANSITIONS = (
     Transition("M16", MONEY, On.FOUND_UNREADABLE, Guard.ALWAYS),
     Transition("M17", _ALL, On.NO_ANSWER, Guard.ALWAYS),
     Transition("M18", _ALL, On.STATIC_QR, Guard.ALWAYS),
-    Transition("M19", (_REVIEW, *UNPAID[1:]), On.ACCEPT, Guard.ALWAYS, _PAID, _TOLD_PAID, receipt="applied"),
-    Transition("M20", (_REVIEW,), On.CREDIT, Guard.ALWAYS, _PAID, "payment.credited", Flag.CREDITED, "credited"),
-    Transition("M20", (_PAID, _REFUNDED), On.CREDIT, Guard.ALWAYS, receipt="credited"),
-    Transition("M21", (_REVIEW,), On.RETURNED, Guard.ALWAYS, _REFUNDED, "payment.refunded", receipt="refunded"),
-    Transition("M21", (_PAID, _REFUNDED), On.RETURNED, Guard.ALWAYS, receipt="refunded"),
-    Transition("M22", (_REVIEW,), On.NOT_OURS, Guard.ALWAYS, _TIMEOUT, "payment.timeout", receipt="rejected"),
-    Transition("M22", (*UNPAID[1:], _PAID, _REFUNDED), On.NOT_OURS, Guard.ALWAYS, receipt="rejected"),
-    Transition("M23", (_PAID,), On.REFUND, Guard.ALWAYS, _REFUNDED, "payment.refunded", receipt="refunded"),
+    Transition("M19", (_REVIEW,), On.ACCEPT, Guard.ALWAYS, _PAID, _TOLD_PAID, receipt=_D.APPLIED),
+    Transition("M20", (_REVIEW,), On.CREDIT, Guard.ALWAYS, _PAID, "payment.credited", Flag.CREDITED, _D.CREDITED),
+    Transition("M20", (_PAID, _REFUNDED), On.CREDIT, Guard.ALWAYS, receipt=_D.CREDITED),
+    Transition("M21", (_REVIEW,), On.RETURNED, Guard.ALWAYS, _REFUNDED, "payment.refunded", receipt=_D.REFUNDED),
+    Transition("M21", (_PAID, _REFUNDED), On.RETURNED, Guard.ALWAYS, receipt=_D.REFUNDED),
+    Transition("M22", (_REVIEW,), On.NOT_OURS, Guard.ALWAYS, _TIMEOUT, "payment.timeout", receipt=_D.REJECTED),
+    Transition("M22", (*UNPAID[1:], _PAID, _REFUNDED), On.NOT_OURS, Guard.ALWAYS, receipt=_D.REJECTED),
+    Transition("M23", (_PAID,), On.REFUND, Guard.ALWAYS, _REFUNDED, "payment.refunded", receipt=_D.REFUNDED),
+    Transition("M24", (_REFUNDED,), On.REVERSE, Guard.ALWAYS, None, "payment.reversed", Flag.REVERSED),
+    Transition("M25", (_PAID,), On.REFUND_PART, Guard.ALWAYS, None, "payment.partly_refunded", Flag.PARTLY_REFUNDED),
 )
 # fmt: on
 
@@ -213,12 +231,12 @@ _ROWS = {(source, row.on, row.guard): row for row in TRANSITIONS for source in r
 
 
 def guards(status: PaymentStatus, on: On) -> tuple[Guard, ...]:
-    """The conditions that the table tells apart for a pair; none where it is forbidden."""
+    """Return the conditions that the table has for a status and an event; none if the event is forbidden then."""
     return tuple(guard for source, trigger, guard in _ROWS if (source, trigger) == (status, on))
 
 
 def find(payment: Payment, on: On, guard: Guard = Guard.ALWAYS) -> Transition:
-    """The row for a payment and what happens to it. Raises `Conflict` where there is none: it is forbidden."""
+    """Return the row for a payment and what happens to it. Raises `Conflict` if there is none, so it is forbidden."""
     row = _ROWS.get((payment.status, on, guard))
     if row is None:
         raise Conflict(

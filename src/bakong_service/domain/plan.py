@@ -1,4 +1,4 @@
-"""What is sold: a plan at a price for a period. A price change is a new version; a version never changes."""
+"""Plans: what is sold, at which price, for which period. A new price is a new version; a version never changes."""
 
 import re
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from attrs import field, frozen
 from bakong_service.domain.money import Money
 
 PERIOD = timedelta(days=30)
-"""Thirty days of 86,400 seconds: no calendar months, no local time."""
+"""Thirty days of 86,400 seconds, without calendar months and local time."""
 
 SHORTEST_PERIOD, LONGEST_PERIOD = timedelta(hours=1), timedelta(days=3660)
 CODE = re.compile(r"[A-Z0-9][A-Z0-9_]{0,31}")
@@ -17,7 +17,7 @@ LONGEST_NAME = 64
 
 @frozen(kw_only=True)
 class PlanTerms:
-    """A plan as the shop states it. Raises `ValueError`, naming the field, its value and the rule."""
+    """A plan as the shop states it. Raises `ValueError` with the field, its value and the rule."""
 
     code: str = field()  # "PREMIUM"
     name: str = field()
@@ -32,7 +32,7 @@ class PlanTerms:
     @name.validator
     def _check_name(self, _attribute: object, value: str) -> None:
         if not 1 <= len(value.strip()) <= LONGEST_NAME:
-            raise ValueError(f"name is {value!r}; it takes 1 to {LONGEST_NAME} characters")
+            raise ValueError(f"name is {value!r}; it must have 1 to {LONGEST_NAME} characters")
 
     @price.validator
     def _check_price(self, _attribute: object, value: Money) -> None:
@@ -59,7 +59,7 @@ class Plan:
 
     @property
     def terms(self) -> PlanTerms:
-        """What the shop states of it."""
+        """The plan as the shop stated it."""
         return PlanTerms(code=self.code, name=self.name, price=self.price, period=self.period)
 
 
@@ -67,4 +67,4 @@ DEFAULT_PLANS = (
     PlanTerms(code="PREMIUM", name="Premium", price=Money(50, "USD")),
     PlanTerms(code="FAMILY_PREMIUM", name="Family Premium", price=Money(100, "USD")),
 )
-"""Sold where no plans file is set."""
+"""The plans that are sold if PLANS_FILE isn't set."""

@@ -1,4 +1,4 @@
-"""The shop and the rules it chose: durations, least amounts. Set once, from the settings."""
+"""The shop and the rules that it chose: durations and smallest amounts. Made once, from the settings."""
 
 from datetime import timedelta
 
@@ -6,11 +6,12 @@ from attrs import Factory, frozen
 
 from bakong_service.domain.delivery import SCHEDULES, Schedule
 from bakong_service.domain.endpoint import TargetPolicy
+from bakong_service.domain.money import LEAST
 
 
 @frozen(kw_only=True)
 class Shop:
-    """Who is paid. `acquiring_bank` and `merchant_id` together make the KHQR a merchant's."""
+    """The account that is paid. With both `acquiring_bank` and `merchant_id` its KHQR is a merchant's."""
 
     bakong_account_id: str
     merchant_name: str
@@ -22,7 +23,7 @@ class Shop:
 
 @frozen(kw_only=True)
 class PaymentPolicy:
-    """How long a payment lives, from its creation on, and how late its money may come."""
+    """How long a payment is open, counted from its creation, and how late its money may come."""
 
     qr_life: timedelta = timedelta(minutes=10)
     deadline: timedelta = timedelta(minutes=15)
@@ -31,14 +32,15 @@ class PaymentPolicy:
     watch_for: timedelta = timedelta(hours=24)
     open_per_user: int = 5  # one-off payments
     hints_per_payment: int = 10
+    return_urls: tuple[str, ...] = ()  # where payers may be sent back to
 
 
 @frozen(kw_only=True)
 class SubscriptionPolicy:
-    """How subscriptions end and what is too little to ask for."""
+    """The grace of subscriptions, and the smallest amount that a QR asks for."""
 
-    grace: timedelta = timedelta(days=3)  # 0: expired at the boundary
-    least_charge: dict[str, int] = Factory(lambda: {"USD": 1, "KHR": 100})  # minor units
+    grace: timedelta = timedelta(days=3)  # 0: a subscription expires at the boundary
+    least_charge: dict[str, int] = Factory(LEAST.copy)  # in minor units
 
 
 @frozen(kw_only=True)

@@ -1,10 +1,13 @@
-"""What a user is about to buy, at which price, and what the money did when it came."""
+"""What a user is about to buy, at which price, and what the money did when it had come."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from attrs import asdict, frozen
+from attrs import frozen
 
+from bakong_service.domain.ledger import Account
+from bakong_service.domain.moment import moment
 from bakong_service.domain.money import Money
 from bakong_service.domain.payment import Purpose
 from bakong_service.domain.subscription import Subscription
@@ -12,7 +15,10 @@ from bakong_service.domain.subscription import Subscription
 
 @frozen(kw_only=True)
 class PlannedPurchase:
-    """What a payment for a plan is for. Its QR asks for `price`: the plan's, less the credit that is set aside."""
+    """The purchase that a payment is for.
+
+    Its QR asks for `price`: the plan's price, less the credit that is set aside.
+    """
 
     purpose: Purpose
     subscription_id: int | None  # None: a new subscription
@@ -20,51 +26,40 @@ class PlannedPurchase:
     credit_reserved: int  # minor units
 
 
+def still_holds(quote: Mapping[str, Any], subscription: Subscription) -> bool:
+    """Return whether plan and paid periods are still those of a stored quote, so that its price is still right."""
+    now = {
+        "from_plan": subscription.plan.code,
+        "from_version": subscription.plan.version,
+        "period_number": subscription.period_number,
+        "last_paid_period": subscription.last_paid_period,
+        "paid_through": moment(subscription.paid_through),
+    }
+    return all(quote[name] == value for name, value in now.items())
+
+
 @frozen(kw_only=True)
-class Quote:
-    """What an upgrade costs, for the subscription as it was then. Never changed; plain values, kept as JSON."""
+class Incoming:
+    """Money that came for a payment: its receipt, how much it is, and the account where it is now."""
 
-    from_plan: str
-    from_version: int
-    to_plan: str
-    to_version: int
-    remaining_seconds: int  # of paid time, from the quote on
-    proration: str  # the difference in price for that time, "0.25"
-    credit: str  # what the user's credit pays of it
-    amount: str  # what the QR asks for; "0.00" where the upgrade needs none
-    currency: str
-    subscription_version: int
-    period_number: int
-    last_paid_period: int
-    quoted_at: str
-
-    def as_json(self) -> dict[str, Any]:
-        """The quote's members; `Quote(**members)` reads them back."""
-        return asdict(self)
-
-    def holds_for(self, subscription: Subscription) -> bool:
-        """Whether plan and paid periods are still the quoted ones: then its price is the right one."""
-        return (self.from_plan, self.from_version, self.period_number, self.last_paid_period) == (
-            subscription.plan.code,
-            subscription.plan.version,
-            subscription.period_number,
-            subscription.last_paid_period,
-        )
+    receipt_id: int
+    money: Money
+    account: Account
 
 
 class EffectKind(StrEnum):
-    """What a paid payment for a plan did."""
+    """What a paid payment for a plan did. The numbers are those of the table of subscriptions."""
 
     ACTIVATED = "activated"  # S1, S4
     RENEWED = "renewed"  # S2
     EXTENDED = "extended"  # S3
     UPGRADED = "upgraded"  # S6
-    CREDITED = "credited"  # S7, and whatever bought nothing
+    CREDITED = "credited"  # S7, and any payment that bought nothing
 
 
 @frozen
 class Effect:
-    """What a payment did, and to which subscription (its reference); None where it became credit alone."""
+    """What a payment did, and the reference of its subscription; None if the payment became credit only."""
 
     kind: EffectKind
     target: str | None

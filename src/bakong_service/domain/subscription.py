@@ -1,16 +1,16 @@
-"""A subscription: what it is, and the table of everything that may happen to it.
+"""A subscription, and the table of everything that may happen to it.
 
-KHQR can't pull money: nothing here renews by itself. A renewal is a new QR that the user chooses to pay.
-How each happening changes the values is in `domain/lifecycle.py`.
+KHQR can't pull money, so nothing renews by itself: a renewal is a new QR that the user chooses to pay.
+`domain/lifecycle.py` says how each happening changes the values.
 """
 
 from datetime import datetime
 from enum import StrEnum
+from fractions import Fraction
 
 from attrs import frozen
 
 from bakong_service.domain.errors import Conflict
-from bakong_service.domain.money import Money
 from bakong_service.domain.plan import Plan
 
 
@@ -18,32 +18,33 @@ class Status(StrEnum):
     """Whether the user is served. `entitled_until` says until when."""
 
     ACTIVE = "active"  # inside a paid period
-    PAST_DUE = "past_due"  # the paid period is over, the grace isn't
-    CANCELLED = "cancelled"  # the user said stop; served until `entitled_until`
-    EXPIRED = "expired"  # over; whoever comes back starts a new subscription
+    PAST_DUE = "past_due"  # the paid period is over, but the grace isn't
+    CANCELLED = "cancelled"  # the user cancelled it, and is served until `entitled_until`
+    EXPIRED = "expired"  # it is over; a user who comes back starts a new subscription
 
 
 LIVE = frozenset({Status.ACTIVE, Status.PAST_DUE, Status.CANCELLED})
-"""A user has at most one subscription in these."""
+"""A user has at most one subscription in these statuses."""
 
 PREPAID = "prepaid"
 """The flag of a subscription that is paid for more than one period beyond the present one."""
 
 MOST_PERIODS_AHEAD = 2
-"""Periods that may be paid for beyond the present one. Further money is looked at by a person."""
+"""How many periods beyond the present one may be paid. A person decides about further money."""
 
 
 @frozen(kw_only=True)
 class Period:
-    """A period that was paid for. Number n runs from the anchor + (n - 1) periods to the anchor + n periods."""
+    """A period that was paid for. The value that it holds is in the ledger, on the account of its `id`."""
 
-    number: int
+    id: int
+    number: int  # its place in the subscription, from 1
     starts_at: datetime
     ends_at: datetime
-    plan: Plan  # in force during it: the one bought, or the one changed to
-    price: Money  # what it was bought for; the credit that was used is part of it
-    payment_id: int | None  # None where credit paid for it all
-    reversed_at: datetime | None = None  # when its payment was given back, and it with it
+    plan: Plan  # the version in force during it: the one bought, or the one changed to
+    payment_id: int | None  # None if credit paid the whole price
+    value: Fraction  # exactly what it held at `valued_at`, in minor units
+    valued_at: datetime
 
 
 @frozen(kw_only=True)
@@ -57,12 +58,14 @@ class Subscription:
     status: Status
     flags: frozenset[str]
     version: int
-    anchor_at: datetime  # the first payment's moment; all boundaries are counted from it
+    anchor_at: datetime  # when the first period began
     period_number: int  # the present one, from 1
+    period_start: datetime
     period_end: datetime
-    last_paid_period: int  # above `period_number` where the user paid ahead
+    last_paid_period: int  # above `period_number` if the user paid ahead
+    paid_through: datetime  # the end of the last paid period
     entitled_until: datetime
-    scheduled_plan: Plan | None  # what the next period to be paid for is sold as
+    scheduled_plan: Plan | None  # the plan from the next unpaid period on
     cancelled_at: datetime | None
     cancel_reason: str | None
     created_at: datetime
@@ -70,28 +73,18 @@ class Subscription:
     next_action_at: datetime | None
 
     @property
-    def period_start(self) -> datetime:
-        """When the present period began."""
-        return self.period_end - self.plan.period
-
-    @property
-    def paid_through(self) -> datetime:
-        """The end of the last period that is paid for."""
-        return self.anchor_at + self.last_paid_period * self.plan.period
-
-    @property
     def renewal_plan(self) -> Plan:
-        """What the next period to be paid for is sold as."""
+        """The plan under which the next unpaid period is sold."""
         return self.scheduled_plan or self.plan
 
     @property
     def periods_ahead(self) -> int:
-        """Paid periods beyond the present one."""
+        """How many periods beyond the present one are paid."""
         return self.last_paid_period - self.period_number
 
     @property
     def sold_until(self) -> datetime:
-        """Up to where days were sold and not given up: a following subscription doesn't begin before."""
+        """The end of the time that was sold and not given up. The user's next subscription doesn't begin before it."""
         return min(self.paid_through, self.entitled_until)
 
 
@@ -121,13 +114,13 @@ class Happening(StrEnum):
 
 @frozen
 class Transition:
-    """One row of the table. `target` None: the status stays; `source` None: there is no subscription yet."""
+    """One row of the table. `target` is None if the status stays; a source is None if there is no subscription yet."""
 
     number: str
     happening: Happening
     sources: tuple[Status | None, ...]
     target: Status | None
-    tells: tuple[str, ...]  # events, in order
+    tells: tuple[str, ...]  # the events that are sent, in order
     when: str
     does: str
 
@@ -162,13 +155,13 @@ TRANSITIONS: tuple[Transition, ...] = (
         "the money becomes credit"),
     Transition("S8", _H.UPGRADE_FREE, (_A,), None, ("subscription.upgraded",),
         "an upgrade is asked for, and nothing is left to charge",
-        "the plan is switched at once; an adjustment is written, there is no QR"),
+        "the plan is switched at once, without a QR; value that the new plan doesn't need becomes credit"),
     Transition("S9", _H.DOWNGRADE_SCHEDULED, (_A,), None, ("subscription.downgrade_scheduled",),
         "a downgrade at the period's end is asked for, and the other plan isn't dearer",
         "`scheduled_plan`; an open renewal QR is superseded by one at the new price"),
     Transition("S10", _H.DOWNGRADE_NOW, (_A,), None, ("subscription.downgraded",),
         "a downgrade now is asked for, and the other plan isn't dearer",
-        "the plan is switched at once; what is paid too much becomes credit"),
+        "the plan is switched at once; value that the new plan doesn't need becomes credit"),
     Transition("S11", _H.CANCELLED, (_A, _P), _C, ("subscription.cancelled",),
         "cancel at the end of what is paid, or now",
         "`cancelled_at`, the reason, `entitled_until`; open QRs are cancelled, and still watched"),
@@ -192,7 +185,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         "over"),
     Transition("R", _H.PAYMENT_REVERSED, (_A, _P, _C), None, ("subscription.shortened",),
         "a refund, with the choice to take its effect back",
-        "the last paid period, the upgrade or the credit that it bought; nothing left means cancelled now"),
+        "all of its money that wasn't served; time follows value, and a subscription with none left is cancelled now"),
 )  # fmt: skip
 
 _BY_SOURCE = {(source, row.happening): row for row in TRANSITIONS for source in row.sources}
@@ -219,13 +212,13 @@ REFUSALS: dict[tuple[Status, Happening], tuple[str, str]] = {
     (_C, _H.RENEWAL_REQUESTED): _RESUME,
     (_E, _H.RENEWAL_REQUESTED): _OVER,
 }
-"""What a user may ask for at the wrong time, and what to do instead."""
+"""Requests at the wrong time: the code of the refusal, and what to do instead."""
 
 
 def transition(subscription: Subscription | None, happening: Happening) -> Transition:
-    """The row of the table that applies. Raises `Conflict` for a request at the wrong time.
+    """Return the row of the table that applies. Raises `Conflict` for a request at the wrong time.
 
-    Raises `ValueError` where the service itself asked for what can't be: a bug, not a refusal.
+    Raises `ValueError` if the service itself asked for something impossible, which is a bug.
     """
     status = None if subscription is None else subscription.status
     if row := _BY_SOURCE.get((status, happening)):

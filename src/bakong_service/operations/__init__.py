@@ -1,4 +1,4 @@
-"""One function per thing the service does; each is one transaction, run by an executor, told the time.
+"""What the service does: one function for each thing, in one transaction. Its unit of work says who acts and when.
 
-The only room that writes state, history, audit and outbox together.
+Only this room writes the state, the history, the audit log and the outbox together.
 """

@@ -1,4 +1,4 @@
-"""What every operation knows of the shop it works for. Made once, by the composition root."""
+"""What every operation knows about the shop that it works for. `app.py` makes it once."""
 
 from attrs import Factory, frozen
 
@@ -9,7 +9,7 @@ from bakong_service.vault import Vault
 
 @frozen(kw_only=True)
 class Business:
-    """The shop, its rules, its vault, and where identifiers come from."""
+    """The shop, its rules, its vault, and the source of its identifiers."""
 
     shop: Shop
     vault: Vault

@@ -1,16 +1,13 @@
-"""Moving the test clock on, in test mode."""
+"""Moves the test clock forward, in test mode."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import Connection
-
-from bakong_service.operations.business import Business
-from bakong_service.storage import audit, test_clock
+from bakong_service.operations.unit_of_work import UnitOfWork
+from bakong_service.storage import test_clock
 
 
-def advance(connection: Connection, business: Business, by: timedelta, *, actor: str, now: datetime) -> timedelta:
-    """Move the clock on; how far it runs ahead from now on. It never goes back: what happened has its time."""
-    ahead = test_clock.advance(connection, by)
-    details = {"seconds": by.total_seconds()}
-    audit.write(connection, business.identifiers, action="clock.advanced", actor=actor, details=details, now=now)
+def advance(work: UnitOfWork, by: timedelta) -> timedelta:
+    """Move the clock forward, and return how far ahead it is now. It never moves back: past events keep their times."""
+    ahead = test_clock.advance(work.connection, by)
+    work.audit("clock.advanced", details={"seconds": by.total_seconds()})
     return ahead

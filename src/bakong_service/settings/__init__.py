@@ -1,7 +1,8 @@
-"""Every knob of the service, read once from the environment.
+"""The settings of the service, read once from the environment.
 
-`settings.py` is the table, `readers.py` turns a text into a value or says the rule, `source.py` finds the text,
-`rules.py` holds what settings must be to one another, `secret.py` keeps secrets out of sight.
+`settings.py` is the table. `source.py` finds the text of a setting, and `readers.py` turns the text into a value or
+raises the rule. `database_url.py` reads DATABASE_URL. `rules.py` has the rules between settings, and `secret.py` hides
+secrets. `written.py` writes a file of settings.
 """
 
 from bakong_service.settings.secret import Secret

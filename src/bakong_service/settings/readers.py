@@ -1,4 +1,4 @@
-"""From a setting's text to its value. Each reader raises `ValueError` with the rule, never with the text itself."""
+"""Readers turn a setting's text into its value. They raise `ValueError` with the rule, but never with the text."""
 
 import re
 from collections.abc import Callable
@@ -10,8 +10,6 @@ from unicodedata import category
 from urllib.parse import urlsplit
 
 import limits
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 from bakong_service.settings.secret import Secret
 
@@ -21,11 +19,12 @@ Network = IPv4Network | IPv6Network
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|m|min|h|d)")
 _UNITS = {"s": "seconds", "sec": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days"}
+_COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
 def text(least: int = 1, most: int = 255) -> Reader[str]:
-    """Text of `least` to `most` characters on one line. Khmer's zero-width space is one of them."""
+    """Return a reader of one line of `least` to `most` characters. Khmer's zero-width space is allowed."""
 
     def read(value: str) -> str:
         if not least <= len(value) <= most or any(category(character) == "Cc" for character in value):
@@ -36,7 +35,7 @@ def text(least: int = 1, most: int = 255) -> Reader[str]:
 
 
 def choice(*words: str) -> Reader[str]:
-    """One of `words`, in any case; comes back as written here."""
+    """Return a reader of one of `words`, in upper or lower case. The value is the word as it is written here."""
 
     def read(value: str) -> str:
         for word in words:
@@ -48,7 +47,7 @@ def choice(*words: str) -> Reader[str]:
 
 
 def whole(least: int, most: int) -> Reader[int]:
-    """A whole number within both ends."""
+    """Return a reader of a whole number from `least` to `most`."""
 
     def read(value: str) -> int:
         if not value.isascii() or not value.isdigit() or not least <= int(value) <= most:
@@ -59,7 +58,7 @@ def whole(least: int, most: int) -> Reader[int]:
 
 
 def daily_limit(value: str) -> int | None:
-    """A number of calls a day; `off` is None, no limit."""
+    """Read a number of calls per day. `off` is None: no limit."""
     if value.casefold() == "off":
         return None
     try:
@@ -69,7 +68,7 @@ def daily_limit(value: str) -> int | None:
 
 
 def duration(least: timedelta, most: timedelta) -> Reader[timedelta]:
-    """A number and its unit: `90 s`, `10 min`, `24 h`, `3 d`; `0` needs none."""
+    """Return a reader of a number and its unit: `90 s`, `10 min`, `24 h`, `3 d`. `0` needs no unit."""
 
     def read(value: str) -> timedelta:
         found = _DURATION.fullmatch(value.casefold())
@@ -77,13 +76,14 @@ def duration(least: timedelta, most: timedelta) -> Reader[timedelta]:
             raise ValueError("it takes a number and its unit (s, min, h or d), such as 90 s or 15 min")
         length = timedelta(0) if found is None else timedelta(**{_UNITS[found[2]]: float(found[1])})
         if not least <= length <= most:
-            raise ValueError(f"it may last from {_spoken(least)} to {_spoken(most)}")
+            raise ValueError(f"it may last from {spoken(least)} to {spoken(most)}")
         return length
 
     return read
 
 
-def _spoken(length: timedelta) -> str:
+def spoken(length: timedelta) -> str:
+    """Return a length as `duration` reads it, in the largest unit that it is a whole number of: `15 min`."""
     for unit, seconds in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if length and length.total_seconds() % seconds == 0:
             return f"{length.total_seconds() / seconds:g} {unit}"
@@ -91,7 +91,7 @@ def _spoken(length: timedelta) -> str:
 
 
 def secret(least: int = 1) -> Reader[Secret]:
-    """A secret of at least `least` characters."""
+    """Return a reader of a secret of at least `least` characters."""
 
     def read(value: str) -> Secret:
         if len(value) < least:
@@ -104,7 +104,7 @@ def secret(least: int = 1) -> Reader[Secret]:
 
 
 def key_ring(value: str) -> dict[str, Secret]:
-    """`id:key,id:key`, newest first; each key of at least 32 characters."""
+    """Read `id:key,id:key`, newest first. Each key has at least 32 characters."""
     ring: dict[str, Secret] = {}
     for entry in value.split(","):
         key_id, colon, key = entry.strip().partition(":")
@@ -121,7 +121,10 @@ def key_ring(value: str) -> dict[str, Secret]:
 
 
 def url(*schemes: str) -> Reader[str]:
-    """An absolute URL of one of `schemes`, without user, password or fragment; a slash at its end is cut."""
+    """Return a reader of an absolute URL with one of `schemes`, without user, password or fragment.
+
+    A slash at the end of the URL is removed.
+    """
 
     def read(value: str) -> str:
         rule = f"it takes a URL that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}"
@@ -139,29 +142,64 @@ def url(*schemes: str) -> Reader[str]:
     return read
 
 
-def database_url(value: str) -> Secret:
-    """`sqlite:///file` or `postgresql://...`. It may hold a password, so that it is never shown."""
-    rule = "it takes sqlite:///file or postgresql://user:password@host/name"
-    try:
-        parsed = make_url(value)
-    except ArgumentError as error:
-        raise ValueError(rule) from error
-    if parsed.drivername not in {"sqlite", "postgresql"}:
-        raise ValueError(rule)
-    if parsed.drivername == "sqlite" and parsed.database in {None, "", ":memory:"}:
-        raise ValueError(f"{rule}; a SQLite database must be a file: memory forgets payments")
-    return Secret(value)
+def origin(*schemes: str) -> Reader[str]:
+    """Return a reader of a scheme, a host and perhaps a port: a URL without a path and a query."""
+    read_url = url(*schemes)
+
+    def read(value: str) -> str:
+        found = read_url(value)
+        if urlsplit(found).path or "?" in found:
+            raise ValueError("it takes a scheme and a host alone, such as https://pay.example.com")
+        return found
+
+    return read
+
+
+def urls(*schemes: str) -> Reader[tuple[str, ...]]:
+    """Return a reader of absolute URLs with commas between."""
+    read_url = url(*schemes)
+    return lambda value: tuple(read_url(part.strip()) for part in value.split(","))
+
+
+def colour(value: str) -> str:
+    """Read a colour as `#rrggbb`."""
+    if not _COLOUR.fullmatch(value):
+        raise ValueError("it takes # and six hexadecimal digits, such as #0a5c36")
+    return value.lower()
+
+
+def picture(most_bytes: int) -> Reader[Path]:
+    """Return a reader of the path of a PNG, JPEG or WebP file of at most `most_bytes`."""
+
+    def read(value: str) -> Path:
+        path = file(value)
+        if path.stat().st_size > most_bytes:
+            raise ValueError(f"the picture may have at most {most_bytes} bytes")
+        if picture_type(path.read_bytes()) is None:
+            raise ValueError("it takes the path of a PNG, JPEG or WebP file")
+        return path
+
+    return read
+
+
+def picture_type(content: bytes) -> str | None:
+    """Return the media type of a picture by its first bytes; None if it is no PNG, JPEG or WebP."""
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if content.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    return "image/webp" if content[:4] == b"RIFF" and content[8:12] == b"WEBP" else None
 
 
 def redis_url(value: str) -> Secret:
-    """`redis://...`, `rediss://...` or `unix://...`. It may hold a password, so that it is never shown."""
+    """Read `redis://...`, `rediss://...` or `unix://...`. The URL may have a password, so it is a secret."""
     if not value.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("it takes a URL that starts with redis://, rediss:// or unix://")
     return Secret(value)
 
 
 def networks(value: str) -> tuple[Network, ...]:
-    """IP networks with commas between: `10.0.0.0/8, fd00::/8, 127.0.0.1`."""
+    """Read IP networks, separated by commas: `10.0.0.0/8, fd00::/8, 127.0.0.1`."""
     found = []
     for part in value.split(","):
         try:
@@ -173,17 +211,22 @@ def networks(value: str) -> tuple[Network, ...]:
     return tuple(found)
 
 
-def rate(value: str) -> str:
-    """A rate such as `100/minute`."""
+def rate(value: str) -> str | None:
+    """Read a rate such as `100/minute`. `off` is None: no limit."""
+    if value.casefold() == "off":
+        return None
+    rule = "it takes one rate such as 100/minute or 5/second, or off"
     try:
-        limits.parse(value)
+        rates = limits.parse_many(value)
     except ValueError as error:
-        raise ValueError("it takes a rate such as 100/minute or 5/second") from error
+        raise ValueError(rule) from error
+    if len(rates) != 1 or rates[0].amount < 1:
+        raise ValueError(rule)
     return value
 
 
 def file(value: str) -> Path:
-    """A file that can be read."""
+    """Read the path of a file that exists."""
     path = Path(value)
     if not path.is_file():
         raise ValueError("it takes the path of a file, and there is none")

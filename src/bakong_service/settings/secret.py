@@ -1,16 +1,16 @@
-"""A text that must not be seen: in no repr, log line or message."""
+"""A text that must not appear in a repr, a log line or a message."""
 
 from attrs import field, frozen
 
 
 @frozen
 class Secret:
-    """A secret's text. Only `reveal()` shows it; equality compares the texts."""
+    """A secret text. Only `reveal()` returns it. Two secrets are equal if their texts are."""
 
     _text: str = field(repr=False)
 
     def reveal(self) -> str:
-        """The text itself, for the one place that needs it."""
+        """Return the text itself, for the one place that needs it."""
         return self._text
 
     def __str__(self) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-_ORCHESTRATOR = Path("/run/secrets")  # a tmpfs of this container alone, which Docker fills world-readable
+_ORCHESTRATOR = Path("/run/secrets")  # a tmpfs of this container only; Docker makes its files readable by everybody
 
 
 @frozen
@@ -15,7 +15,7 @@ class Problem:
     """What is wrong with one setting."""
 
     name: str  # "QR_LIFE"
-    value: str | None  # what it was; None for a secret, and for one that isn't set
+    value: str | None  # its value; None for a secret, and for a setting that isn't set
     rule: str  # what it may be
 
     def __str__(self) -> str:
@@ -24,16 +24,23 @@ class Problem:
 
 
 class SettingsError(Exception):
-    """The settings don't allow a start. Names every wrong one at once; `problems` holds them."""
+    """The settings don't allow a start. `problems` has every wrong setting."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
 
 
+def is_open_to_others(mode: int) -> bool:
+    """Return whether a file's mode lets its group or everybody read or write it."""
+    return bool(mode & (stat.S_IRGRP | stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH))
+
+
 def text_of(environ: Mapping[str, str], name: str, *, secret: bool) -> str | None:
-    """The setting's text without surrounding space; None where it isn't set or empty. Raises `ValueError` with the rule
-    that its file breaks."""
+    """Return the setting's text without surrounding space; None if it isn't set, or is empty.
+
+    Raises `ValueError` with the rule that its file breaks.
+    """
     text = environ.get(name, "").strip() or None
     file = environ.get(f"{name}_FILE", "").strip() if secret else ""
     if not file:
@@ -49,8 +56,8 @@ def _from_file(path: Path, name: str) -> str:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{name}_FILE names {path}, which can't be read: {error}") from error
-    if sys.platform != "win32" and mode & (stat.S_IROTH | stat.S_IWOTH) and not path.is_relative_to(_ORCHESTRATOR):
-        raise ValueError(f"{name}_FILE names {path}, which everybody on this machine may read: chmod 600 it")
+    if sys.platform != "win32" and is_open_to_others(mode) and not path.is_relative_to(_ORCHESTRATOR):
+        raise ValueError(f"{name}_FILE names {path}, which others on this machine may read or write: chmod 600 it")
     if not text:
         raise ValueError(f"{name}_FILE names {path}, which is empty")
     return text

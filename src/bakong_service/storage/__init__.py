@@ -1,1 +1,1 @@
-"""Tables and query functions over a SQLAlchemy Core connection: rows in, domain objects out. SQLite and PostgreSQL."""
+"""Tables and queries, on a SQLAlchemy Core connection to SQLite or PostgreSQL. Queries return domain objects."""

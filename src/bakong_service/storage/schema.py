@@ -1,8 +1,8 @@
-"""Every table, on SQLite and PostgreSQL alike. What a column means is said once, here.
+"""Every table, the same on SQLite and PostgreSQL. The meaning of each column is written only here.
 
-Conventions: `id` is made by us (`domain.identifiers`), so inserts need no RETURNING; `reference` is what the outside
-sees; money is whole minor units (cents, riel) beside a `currency`; `*_enc` columns are sealed by the vault; a row that
-changes has a `version`; a row that is work has `next_*_at`, `lease_until` and `fence`.
+Conventions: the service makes each `id` (`domain.identifiers`), so inserts need no RETURNING. `reference` is the public
+name. Money is whole minor units (cents, riel) beside a `currency`. The vault seals `*_enc` columns. A row that changes
+has a `version`. A row that workers claim has `next_*_at`, `lease_until` and `fence`.
 """
 
 from sqlalchemy import (
@@ -20,7 +20,8 @@ from sqlalchemy import (
     text,
 )
 
-from bakong_service.storage.columns import Json, Moment, Words
+from bakong_service.domain.money import EXPONENTS
+from bakong_service.storage.engine.columns import Exact, Json, Moment, Words
 
 metadata = MetaData(
     naming_convention={
@@ -33,7 +34,7 @@ metadata = MetaData(
 )
 
 EPOCH = text("0")
-CURRENCY = "currency IN ('USD', 'KHR')"
+CURRENCY = f"currency IN ({', '.join(repr(currency) for currency in EXPONENTS)})"
 
 plans = Table(
     "plans",
@@ -51,6 +52,13 @@ plans = Table(
     CheckConstraint(CURRENCY, "currency"),
 )
 
+withdrawn_plans = Table(
+    "withdrawn_plans",  # plans that aren't sold any more; the audit log says who withdrew them
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("withdrawn_at", Moment, nullable=False),
+)
+
 payments = Table(
     "payments",
     metadata,
@@ -63,13 +71,16 @@ payments = Table(
     Column("plan", Text),
     Column("plan_version", Integer),
     Column("subscription_id", BigInteger),
-    Column("quote", Json),  # an upgrade's immutable quote
+    Column("quote", Json),  # the quote of an upgrade, which never changes
     Column("description", Text),
-    Column("metadata", Json),  # the caller's own, echoed and never read
+    Column("metadata", Json),  # the caller's own data, returned and never read
+    Column("return_urls", Json),  # where the payer's page leads back to
+    Column("replaces", Text, unique=True),  # the reference of the payment whose code expired
+    Column("link", Text),  # the reference of the link that it was made by
     Column("amount", BigInteger, nullable=False),  # minor units, what the QR asks for
     Column("currency", Text, nullable=False),
     Column("credit_reserved", BigInteger, nullable=False, server_default=EPOCH),
-    Column("to_account", Text, nullable=False),  # our own account at the time of making
+    Column("to_account", Text, nullable=False),  # the shop's account when the payment was made
     Column("qr_enc", LargeBinary, nullable=False),
     Column("status", Text, nullable=False),
     Column("flags", Words, nullable=False, server_default=""),
@@ -78,8 +89,8 @@ payments = Table(
     Column("qr_expires_at", Moment, nullable=False),
     Column("deadline_at", Moment, nullable=False),
     Column("watch_until", Moment, nullable=False),
-    Column("paid_at", Moment),  # when the payer sent, by Bakong's word
-    # The row is the watcher's job.
+    Column("paid_at", Moment),  # when the payer sent the money, as Bakong says
+    # The rest is for the watcher.
     Column("next_check_at", Moment),
     Column("next_check_reason", Text),
     Column("priority", Integer, nullable=False, server_default=text("2")),
@@ -126,20 +137,77 @@ Index(
     postgresql_where=text("status = 'pending'"),
 )
 
+Index(
+    "ix_payments_link",
+    payments.c.link,
+    sqlite_where=payments.c.link.is_not(None),
+    postgresql_where=payments.c.link.is_not(None),
+)
+
+Index(
+    "ix_payments_plan",
+    payments.c.plan,
+    payments.c.id,
+    sqlite_where=payments.c.plan.is_not(None),
+    postgresql_where=payments.c.plan.is_not(None),
+)
+Index("ix_payments_amount", payments.c.amount, payments.c.currency, payments.c.id)
+Index(
+    "ix_payments_paid",
+    payments.c.paid_at,
+    sqlite_where=payments.c.paid_at.is_not(None),
+    postgresql_where=payments.c.paid_at.is_not(None),
+)
+Index(
+    "ix_payments_flagged",
+    payments.c.id,
+    sqlite_where=text("flags <> ''"),
+    postgresql_where=text("flags <> ''"),
+)
+
+payment_metadata = Table(
+    "payment_metadata",  # the callers' own data once more, by name and value, so that a list finds it
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("payment_id", BigInteger, ForeignKey("payments.id"), primary_key=True),
+)
+
+links = Table(
+    "links",  # addresses that sell one thing
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("reference", Text, nullable=False, unique=True),
+    Column("code", Text, nullable=False, unique=True),
+    Column("amount", BigInteger),  # minor units, for a fixed price
+    Column("least", BigInteger),  # minor units, where the payer enters the amount
+    Column("most", BigInteger),
+    Column("currency", Text),
+    Column("plan", Text),
+    Column("user_id", Text),
+    Column("description", Text),
+    Column("metadata", Json),
+    Column("max_uses", Integer),
+    Column("expires_at", Moment),
+    Column("opened", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("closed_at", Moment),
+    CheckConstraint("currency IS NULL OR " + CURRENCY, "currency"),
+    CheckConstraint("amount > 0 AND least > 0 AND most >= least", "amounts_positive"),
+)
+
 receipts = Table(
-    "receipts",  # sightings of money: facts, never changed but for their disposition
+    "receipts",  # facts that money came; only their disposition changes
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("provider", Text, nullable=False),
     Column("tx_hash", Text, nullable=False),
-    Column("md5", Text, nullable=False),
     Column("payment_id", BigInteger, ForeignKey("payments.id"), nullable=False),
-    Column("amount", Text, nullable=False),  # the exact decimal Bakong told, in major units
-    Column("amount_minor", BigInteger),  # the same in minor units; none where it doesn't fit the currency
+    Column("amount", Text, nullable=False),  # exactly as Bakong wrote it, in major units
+    Column("amount_minor", BigInteger),  # the same in minor units; none if it isn't whole
     Column("currency", Text, nullable=False),
     Column("to_account", Text, nullable=False),
     Column("from_account_enc", LargeBinary),
-    Column("from_account_index", Text),  # blind index
     Column("external_ref", Text),
     Column("sent_at", Moment),
     Column("acknowledged_at", Moment),
@@ -206,7 +274,6 @@ subscriptions = Table(
     Column("next_action_at", Moment),
     Column("next_action", Text),
     Column("lease_until", BigInteger, nullable=False, server_default=EPOCH),
-    Column("fence", BigInteger, nullable=False, server_default=EPOCH),
     CheckConstraint("status IN ('active', 'past_due', 'cancelled', 'expired')", "status"),
 )
 Index(
@@ -223,25 +290,35 @@ Index(
     postgresql_where=subscriptions.c.next_action_at.is_not(None),
 )
 Index("ix_subscriptions_user", subscriptions.c.user_id, subscriptions.c.id)
+Index("ix_subscriptions_period_end", subscriptions.c.period_end)
 
 subscription_periods = Table(
-    "subscription_periods",
+    "subscription_periods",  # what a period holds is in the ledger, on the account of its id
     metadata,
-    Column("subscription_id", BigInteger, ForeignKey("subscriptions.id"), primary_key=True),
-    Column("n", Integer, primary_key=True),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("subscription_id", BigInteger, ForeignKey("subscriptions.id"), nullable=False),
+    Column("n", Integer, nullable=False),
     Column("starts_at", Moment, nullable=False),
     Column("ends_at", Moment, nullable=False),
     Column("plan", Text, nullable=False),
     Column("plan_version", Integer, nullable=False),
-    Column("payment_id", BigInteger, ForeignKey("payments.id"), unique=True),  # none where credit paid it all
-    Column("price_minor", BigInteger, nullable=False),
-    Column("currency", Text, nullable=False),
+    Column("payment_id", BigInteger, ForeignKey("payments.id"), unique=True),  # none if credit paid the whole price
+    Column("value", Exact, nullable=False),  # the exact minor units that it held at `valued_at`
+    Column("valued_at", Moment, nullable=False),
     Column("created_at", Moment, nullable=False),
-    Column("reversed_at", Moment),  # its payment was given back before it began; the number may be sold again
+    Column("reversed_at", Moment),  # a refund emptied it before it began; its number may be sold again
+)
+Index(
+    "uq_subscription_periods_number",
+    subscription_periods.c.subscription_id,
+    subscription_periods.c.n,
+    unique=True,
+    sqlite_where=subscription_periods.c.reversed_at.is_(None),
+    postgresql_where=subscription_periods.c.reversed_at.is_(None),
 )
 
 effects = Table(
-    "effects",  # what a paid payment did, once: the key is the promise
+    "effects",  # what a paid payment did; the key keeps it from happening twice
     metadata,
     Column("payment_id", BigInteger, ForeignKey("payments.id"), primary_key=True),
     Column("kind", Text, nullable=False),
@@ -249,35 +326,57 @@ effects = Table(
     Column("at", Moment, nullable=False),
 )
 
-adjustments = Table(
-    "adjustments",  # plan changes that cost nothing and so have no payment
+plan_changes = Table(
+    "plan_changes",  # every immediate change of plan, and each period before it, for a refund that takes it back
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("subscription_id", BigInteger, ForeignKey("subscriptions.id"), nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("quote", Json, nullable=False),
+    Column("subscription_version", Integer, nullable=False),  # the version that the change made
+    Column("payment_id", BigInteger, ForeignKey("payments.id")),  # none if nothing had to be paid
+    Column("before", Json, nullable=False),
+    Column("waived", BigInteger, nullable=False),  # minor units that nobody paid; not a value of the ledger
     Column("at", Moment, nullable=False),
+    Column("reversed_at", Moment),
+    UniqueConstraint("subscription_id", "subscription_version"),
 )
-Index("ix_adjustments_subscription", adjustments.c.subscription_id)
 
-credit_entries = Table(
-    "credits",  # signed; the balance is the sum per user and currency and is never negative
+ledger_entries = Table(
+    "ledger_entries",  # value that moved from one account to another; append-only
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),
-    Column("user_id", Text, nullable=False),
-    Column("amount", BigInteger, nullable=False),
+    Column("from_account", Text, nullable=False),
+    Column("from_holder", Text, nullable=False),
+    Column("to_account", Text, nullable=False),
+    Column("to_holder", Text, nullable=False),
+    Column("origin", Text, nullable=False),  # receipt:<id> or gift:<reference>
+    Column("minor", BigInteger, nullable=False),
     Column("currency", Text, nullable=False),
     Column("reason", Text, nullable=False),
-    Column("source", Text, nullable=False),  # a reference: payment, subscription or review item
+    Column("cause", Text, nullable=False),  # the reference of the cause: pay_…, sub_…, rev_…, gift_…
     Column("at", Moment, nullable=False),
-    UniqueConstraint("reason", "source"),
+    CheckConstraint("minor > 0", "moves_something"),
+    CheckConstraint("from_account <> to_account OR from_holder <> to_holder", "moves_somewhere"),
     CheckConstraint(CURRENCY, "currency"),
 )
-Index("ix_credits_user", credit_entries.c.user_id)
+Index("ix_ledger_entries_origin", ledger_entries.c.origin)
+
+ledger_balances = Table(
+    "ledger_balances",  # the sums of the entries; only `outside` and `gift` may be negative
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("holder", Text, primary_key=True),
+    Column("currency", Text, primary_key=True),
+    Column("origin", Text, primary_key=True),
+    Column("minor", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),  # the order in which the origins came into the account
+    CheckConstraint("minor >= 0 OR account IN ('outside', 'gift')", "not_overdrawn"),
+    CheckConstraint(CURRENCY, "currency"),
+)
+Index("ix_ledger_balances_origin", ledger_balances.c.origin)
 
 
 def _history(name: str, subject: Table) -> Table:
-    """Every change of `subject`, written before the change itself; a trigger insists on it."""
+    """Return the table of the changes of `subject`. A line is written before its change; a trigger requires that."""
     return Table(
         name,
         metadata,
@@ -287,7 +386,7 @@ def _history(name: str, subject: Table) -> Table:
         Column("new_status", Text, nullable=False),
         Column("reason", Text, nullable=False),
         Column("actor", Text, nullable=False),
-        Column("event_type", Text),  # the public event that tells of it, where there is one
+        Column("event_type", Text),  # the type of its event, if it has one
         Column("metadata", Json),
         Column("at", Moment, nullable=False),
     )
@@ -307,7 +406,7 @@ events = Table(
     Column("previous_status", Text),
     Column("payload", Json, nullable=False),  # `data` of the public shape
     Column("created_at", Moment, nullable=False),
-    Column("feed_pos", BigInteger),  # given after commit, by the dispatcher
+    Column("feed_pos", BigInteger),  # the dispatcher gives it after the commit
     UniqueConstraint("subject", "subject_seq"),
 )
 Index(
@@ -322,6 +421,16 @@ Index(
     events.c.id,
     sqlite_where=events.c.feed_pos.is_(None),
     postgresql_where=events.c.feed_pos.is_(None),
+)
+
+restores = Table(
+    "restores",  # each began a new epoch of the feed, after the database had been restored from a backup
+    metadata,
+    Column("epoch", Text, primary_key=True),  # 16 hex digits, random: the feed's cursors name it
+    Column("since", Moment, nullable=False, unique=True),  # the moment of the backup: what is newer may be lost
+    Column("begun_at", Moment, nullable=False),
+    Column("after_position", BigInteger, nullable=False),  # the last place of the feed that is older than `since`
+    Column("first_sequence", Integer, nullable=False),  # greater than any number that a receiver may know
 )
 
 endpoints = Table(
@@ -340,7 +449,6 @@ endpoints = Table(
     Column("failing_since", Moment),
     Column("failures", Integer, nullable=False, server_default=EPOCH),  # attempts that failed in a row
     Column("created_at", Moment, nullable=False),
-    Column("deleted_at", Moment),
     CheckConstraint("state IN ('enabled', 'disabled', 'deleted')", "state"),
 )
 
@@ -410,7 +518,7 @@ Index("ix_delivery_attempts_delivery", delivery_attempts.c.delivery_id)
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
-    Column("key_id", Text, primary_key=True),
+    Column("family", Text, primary_key=True),  # of the caller's API key: its successors find the answer
     Column("route", Text, primary_key=True),  # method and path template
     Column("key", Text, primary_key=True),
     Column("fingerprint", Text, nullable=False),  # SHA-256 of the canonical body
@@ -424,12 +532,14 @@ api_keys = Table(
     "api_keys",
     metadata,
     Column("key_id", Text, primary_key=True),
+    Column("id", BigInteger, nullable=False, unique=True),  # the place of the key in the list
+    Column("family", Text, nullable=False),  # the id of the first key, from which rotations led to this one
     Column("name", Text, nullable=False),
     Column("hash", LargeBinary, nullable=False),  # HMAC-SHA256(pepper, secret)
+    Column("proof", Text, nullable=False),  # keyed hash of the row, without `last_used_at`
     Column("scopes", Words, nullable=False),
     Column("allowed_cidrs", Words, nullable=False, server_default=""),
     Column("created_at", Moment, nullable=False),
-    Column("not_before", Moment),
     Column("expires_at", Moment),
     Column("revoked_at", Moment),
     Column("last_used_at", Moment),
@@ -452,7 +562,6 @@ provider_token = Table(
     Column("token_enc", LargeBinary, nullable=False),
     Column("source_index", Text, nullable=False),  # blind index of the setting it was renewed from
     Column("expires_at", Moment),
-    Column("renewed_at", Moment, nullable=False),
     Column("lease_until", BigInteger, nullable=False, server_default=EPOCH),
     Column("fence", BigInteger, nullable=False, server_default=EPOCH),
     CheckConstraint("id = 1", "one_row"),
@@ -470,6 +579,15 @@ provider_mode = Table(
     CheckConstraint("id = 1", "one_row"),
 )
 
+provider_clock = Table(
+    "provider_clock",  # what the processes last found about the clocks, so that each can say so
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("skew_microseconds", BigInteger),  # how far Bakong's clock is ahead of ours
+    Column("distrusted_at", Moment),  # when a process last found that its own clock can't be believed
+    CheckConstraint("id = 1", "one_row"),
+)
+
 audit_log = Table(
     "audit_log",
     metadata,
@@ -481,13 +599,36 @@ audit_log = Table(
     Column("subject", Text),
     Column("details", Json),
     Column("at", Moment, nullable=False),
+    Column("number", BigInteger),  # a worker gives it after the commit: 1, 2, 3 ... without a gap
 )
 Index("ix_audit_log_subject", audit_log.c.subject)
+Index(
+    "uq_audit_log_number",
+    audit_log.c.number,
+    unique=True,
+    sqlite_where=audit_log.c.number.is_not(None),
+    postgresql_where=audit_log.c.number.is_not(None),
+)
+Index(
+    "ix_audit_log_unnumbered",
+    audit_log.c.id,
+    sqlite_where=audit_log.c.number.is_(None),
+    postgresql_where=audit_log.c.number.is_(None),
+)
 Index(
     "ix_audit_log_renewal_failed",  # what an alert counts
     audit_log.c.at,
     sqlite_where=text("action = 'subscription.renewal_failed'"),
     postgresql_where=text("action = 'subscription.renewal_failed'"),
+)
+
+audit_numbering = Table(
+    "audit_numbering",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("last", BigInteger, nullable=False),  # the last number that was given to a line of the audit log
+    Column("removed_through", BigInteger, nullable=False, server_default=EPOCH),  # the last line an operator removed
+    CheckConstraint("id = 1", "one_row"),
 )
 
 test_clock = Table(
@@ -496,4 +637,24 @@ test_clock = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
     Column("offset_microseconds", BigInteger, nullable=False),
     CheckConstraint("id = 1", "one_row"),
+)
+
+# What this database was made for, and the keys that its fields are sealed with. Every start compares both with its
+# settings.
+database_mode = Table(
+    "database_mode",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("mode", Text, nullable=False),
+    Column("since", Moment, nullable=False),
+    CheckConstraint("id = 1", "one_row"),
+    CheckConstraint("mode IN ('live', 'test')", "mode"),
+)
+
+sealing_keys = Table(
+    "sealing_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("proof_enc", LargeBinary, nullable=False),  # a known text, sealed with this key
+    Column("since", Moment, nullable=False),
 )

@@ -1,4 +1,4 @@
-"""The test clock's offset, kept so that replicas and restarts agree on the time. Empty in live mode."""
+"""The stored offset of the test clock, so that replicas and restarts agree on the time. Empty in live mode."""
 
 from datetime import timedelta
 
@@ -11,13 +11,13 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def offset(connection: Connection) -> timedelta:
-    """How far the test clock runs ahead of the real one."""
+    """Return how far the test clock is ahead of the real clock."""
     microseconds = connection.execute(select(test_clock.c.offset_microseconds)).scalar_one_or_none()
     return (microseconds or 0) * _MICROSECOND
 
 
 def advance(connection: Connection, by: timedelta) -> timedelta:
-    """Move the test clock forward; its new offset."""
+    """Move the test clock forward. Return its new offset."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     inserted = dialect.insert(test_clock).values(id=1, offset_microseconds=by // _MICROSECOND)
     moved = inserted.on_conflict_do_update(

@@ -1,6 +1,6 @@
-"""What the database itself refuses, whoever writes: to change a fact, or a status without its history.
+"""Triggers: the database itself refuses to change a fact, or a status without its line of history, for any writer.
 
-They belong to the present schema, not to a revision: `migrations.upgrade` takes them away and makes them anew.
+They belong to the present schema and not to a revision, so `migrations.upgrade` drops them and makes them again.
 """
 
 from collections.abc import Iterator
@@ -9,10 +9,11 @@ from sqlalchemy import Connection
 
 _YEAR = 365 * 24 * 3600 * 1_000_000
 _RECEIPT_FACTS = (
-    "id", "provider", "tx_hash", "md5", "payment_id", "amount", "amount_minor", "currency", "to_account",
+    "id", "provider", "tx_hash", "payment_id", "amount", "amount_minor", "currency", "to_account",
     "external_ref", "sent_at", "acknowledged_at", "seen_at",
 )  # fmt: skip
-# table, when its rows were made (None: never to be deleted)
+_AUDIT_FACTS = ("id", "level", "action", "actor", "ip", "subject", "details", "at")
+# table: the column that says when a row was made
 _FACTS = {
     "receipts": "seen_at",
     "payment_history": "at",
@@ -20,31 +21,31 @@ _FACTS = {
     "audit_log": "at",
     "effects": "at",
     "subscription_periods": "created_at",
-    "credits": "at",
+    "ledger_entries": "at",
 }
-_FROZEN = ("payment_history", "subscription_history", "audit_log", "effects", "credits")
+_FROZEN = ("payment_history", "subscription_history", "effects", "ledger_entries")
 _STATUS = {"payments": "payment_history", "subscriptions": "subscription_history"}
 
 
 def create(connection: Connection) -> None:
-    """Make every trigger. None of them may stand already."""
+    """Make every trigger. None of them may exist already."""
     statements = _sqlite() if connection.dialect.name == "sqlite" else _postgresql()
     for statement in statements:
         connection.exec_driver_sql(statement)
 
 
 def drop(connection: Connection) -> None:
-    """Take every trigger away, those of earlier versions too."""
+    """Drop every trigger, also those of earlier versions."""
     if connection.dialect.name == "sqlite":
         for name in standing(connection):
             connection.exec_driver_sql(f"DROP TRIGGER {name}")
     else:
         for name in standing(connection):
-            connection.exec_driver_sql(f"DROP FUNCTION {name}() CASCADE")  # the trigger goes with its function
+            connection.exec_driver_sql(f"DROP FUNCTION {name}() CASCADE")  # this drops the trigger too
 
 
 def standing(connection: Connection) -> dict[str, str]:
-    """Every trigger that stands, by name: what the database says it does."""
+    """Return every trigger that exists, by name, with its definition in the database."""
     query = (
         "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
         if connection.dialect.name == "sqlite"
@@ -55,9 +56,15 @@ def standing(connection: Connection) -> dict[str, str]:
 
 
 def _rules(now: str, is_distinct: str) -> Iterator[tuple[str, str, str, str, str]]:
-    """Each rule as (name, table, event, condition that breaks it, message)."""
-    changed = " OR ".join(f"NEW.{column} {is_distinct} OLD.{column}" for column in _RECEIPT_FACTS)
-    yield "receipts_keep_facts", "receipts", "UPDATE", changed, "a receipt is a fact: only its disposition changes"
+    """Yield each rule as (name, table, event, condition that breaks it, message)."""
+
+    def changed(columns: tuple[str, ...]) -> str:
+        return " OR ".join(f"NEW.{column} {is_distinct} OLD.{column}" for column in columns)
+
+    fact = "a receipt is a fact: only its disposition changes"
+    yield "receipts_keep_facts", "receipts", "UPDATE", changed(_RECEIPT_FACTS), fact
+    numbered_again = f"OLD.number IS NOT NULL OR {changed(_AUDIT_FACTS)}"
+    yield "audit_log_append_only", "audit_log", "UPDATE", numbered_again, "audit_log is append-only"
     for table in _FROZEN:
         yield f"{table}_append_only", table, "UPDATE", "1 = 1", f"{table} is append-only"
     for table, made in _FACTS.items():

@@ -1,7 +1,7 @@
-"""A connection to an endpoint: one HTTP/1.1 exchange at a time, spoken by h11 over an asyncio stream.
+"""A connection to an endpoint: one HTTP/1.1 exchange at a time, by h11 over an asyncio stream.
 
-There is no code here that would follow a redirect, keep a cookie, obey a proxy in the environment or unpack what was
-packed to burst.
+This code can't follow a redirect, keep a cookie, obey a proxy of the environment, or unpack a compressed body, which
+could be a bomb.
 """
 
 import asyncio
@@ -22,29 +22,29 @@ Header = tuple[str, str]
 
 
 class Reading:
-    """What has been read of an answer so far. A status that came counts, even if the body never ends."""
+    """The part of an answer that has been read so far. Its status counts, even if the body never ends."""
 
     def __init__(self) -> None:
         self.status: int | None = None
         self.retry_after: str | None = None
-        self.begun = False  # a byte came
+        self.begun = False  # whether a byte came
         self._kept = bytearray()
         self._read = 0
 
     def take(self, part: bytes | bytearray) -> bool:
-        """Keep the beginning; whether to read on."""
+        """Keep the beginning of the body. Return whether to read more."""
         self._read += len(part)
         self._kept += part[: KEPT_BYTES - len(self._kept)]
         return self._read < READ_BYTES
 
     def text(self) -> str | None:
-        """What was kept, as text of as many bytes at most. PostgreSQL takes no NUL in a text."""
+        """Return the kept beginning as text of at most KEPT_BYTES bytes, without NUL, which PostgreSQL refuses."""
         text = self._kept.decode("utf-8", "replace").replace("\0", "\ufffd")
         return text.encode()[:KEPT_BYTES].decode("utf-8", "ignore") or None
 
 
 class Connection:
-    """An open connection. `opened_at` is by the monotonic clock."""
+    """An open connection. `opened_at` is a time of the monotonic clock."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.opened_at = time.monotonic()
@@ -54,7 +54,7 @@ class Connection:
 
     @classmethod
     async def open(cls, address: Address, target: Target, tls: ssl.SSLContext | None) -> "Connection":
-        """Connect to an address of a target. TLS is verified for the target's name, whatever the address."""
+        """Connect to an address of a target. TLS is verified for the target's name."""
         name = None if tls is None else target.host
         opened = await asyncio.open_connection(
             str(address), target.port, ssl=tls, server_hostname=name, limit=_PART_BYTES
@@ -63,17 +63,17 @@ class Connection:
 
     @property
     def is_usable(self) -> bool:
-        """Whether another exchange may begin: the other side has neither closed it nor said anything unasked."""
+        """Whether another exchange may begin: the endpoint hasn't closed the connection."""
         return not (self._writer.is_closing() or self._reader.at_eof())
 
     def close(self) -> None:
-        """Close it at once: what is still to come isn't wanted."""
+        """Close the connection at once, without reading the rest."""
         self._writer.transport.abort()
 
     async def exchange(self, path: str, headers: Sequence[Header], body: bytes, reading: Reading) -> bool:
-        """Post `body` and read the answer into `reading`; whether the connection may be used again.
+        """Post `body` and read the answer into `reading`. Return whether the connection may be used again.
 
-        Raises `h11.RemoteProtocolError` for what isn't HTTP, and `OSError`.
+        Raises `OSError`, and `h11.RemoteProtocolError` if the answer isn't HTTP.
         """
         request = h11.Request(method="POST", target=path, headers=list(headers))
         parts = [self._http.send(event) for event in (request, h11.Data(data=body), h11.EndOfMessage())]
@@ -92,7 +92,7 @@ class Connection:
                         reading.retry_after = value.decode("latin-1")
             elif isinstance(event, h11.Data):
                 if not reading.take(event.data):
-                    return False  # closing it spares us the rest
+                    return False  # the rest isn't read: the connection is closed
             elif isinstance(event, h11.EndOfMessage):
                 return self._may_go_on()
             elif not isinstance(event, h11.InformationalResponse):

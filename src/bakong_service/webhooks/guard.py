@@ -1,7 +1,7 @@
-"""Which addresses may be called, judged where it can't be evaded: between resolving a name and connecting.
+"""Checks the addresses of an endpoint after its name was resolved and before the connection is made.
 
-A name is resolved once for a connection, every address that it has is vetted, and the connection goes to a vetted
-address itself. A name that resolves to something else a moment later gains nothing.
+For each connection the name is resolved once, every address is checked, and the connection goes to a checked address.
+So it doesn't help an attacker if the name resolves to another address a moment later.
 """
 
 from bakong_service.domain.endpoint import Address, Target, TargetPolicy
@@ -9,12 +9,14 @@ from bakong_service.webhooks.resolver import Resolver
 
 
 class UnsafeAddress(Exception):  # noqa: N818 - what happened
-    """An endpoint's name leads to an address that may not be called; the message says to which, and why not."""
+    """An endpoint's name has an address that may not be called. The message says which address, and why."""
 
 
 async def vetted(target: Target, policy: TargetPolicy, resolver: Resolver) -> list[Address]:
-    """The addresses of a target, in the order to try them. Raises `UnsafeAddress` where one of them is refused, and
-    `OSError` where the name has none."""
+    """Return the addresses of a target, in the order in which to try them.
+
+    Raises `UnsafeAddress` if one of them may not be called, and `OSError` if the name has none.
+    """
     addresses = await resolver.addresses(target.host, target.port)
     if not addresses:
         raise OSError(f"{target.host} has no address")

@@ -1,6 +1,6 @@
-"""One POST to an endpoint: guarded, and within ten seconds from first to last.
+"""One POST to an endpoint, only to a checked address, and within ten seconds in all.
 
-Connections are kept for the next one, but not for long.
+Connections are kept for the next POST, but not for long.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import h11
 import httpx
 
 from bakong_service import __version__
-from bakong_service.domain.delivery import Answer
+from bakong_service.domain.delivery import AttemptResult
 from bakong_service.domain.endpoint import Address, Target, TargetPolicy
 from bakong_service.webhooks.connection import Connection, Reading
 from bakong_service.webhooks.guard import UnsafeAddress, vetted
@@ -22,9 +22,9 @@ from bakong_service.webhooks.resolver import Resolver
 
 DEADLINE_SECONDS = 10.0
 _LIFE_SECONDS = 30.0
-"""How long a connection takes new exchanges, however busy. Then the name is asked and the guard judges again, so
-that an address that was given up isn't called for longer."""
-_IDLE_CONNECTIONS = 32  # an endpoint
+"""How long a connection is used, even if it is busy. Then the name is resolved and its addresses are checked again, so
+that the service soon stops calling an address that the endpoint has given up."""
+_IDLE_CONNECTIONS = 32  # per endpoint
 
 Connect = Callable[[Address, Target, ssl.SSLContext | None], Awaitable[Connection]]
 
@@ -32,7 +32,7 @@ Connect = Callable[[Address, Target, ssl.SSLContext | None], Awaitable[Connectio
 class Sender:
     """Posts to endpoints. Close it with `close`.
 
-    It doesn't limit how many posts are under way: each delivery has a place already when it comes here.
+    It doesn't limit the number of posts at once: the worker that delivers does.
     """
 
     def __init__(
@@ -58,8 +58,8 @@ class Sender:
                 connection.close()
         self._idle.clear()
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Post `body` and say what came back; whatever goes wrong is part of the answer."""
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> AttemptResult:
+        """Post `body` and return the answer. An error is part of the answer, and isn't raised."""
         started = time.monotonic()
         reading, error = Reading(), None
         try:
@@ -72,7 +72,7 @@ class Sender:
             error = f"refused: {refused}"
         except (h11.RemoteProtocolError, OSError) as failed:
             error = f"connection: {failed or type(failed).__name__}"
-        return Answer(
+        return AttemptResult(
             status=reading.status,
             error=None if reading.status is not None else error,
             retry_after=reading.retry_after,
@@ -95,7 +95,7 @@ class Sender:
             except (h11.RemoteProtocolError, OSError):
                 if reading.begun:
                     raise
-                # It was closed in the very moment that we used it: not an answer, so it is asked anew.
+                # The endpoint closed the idle connection at this moment, so post again on a new one.
             else:
                 return
         await self._exchange(await self._open(target), target, sent, body, reading)
@@ -116,23 +116,25 @@ class Sender:
         addresses = await vetted(target, self._policy, self._resolver)
         tls = None
         if target.scheme == "https":
-            tls = self._tls = self._tls or httpx.create_ssl_context()  # made once: it reads every root certificate
+            tls = self._tls = (
+                self._tls or httpx.create_ssl_context()
+            )  # made once, because it reads every root certificate
         failure: Exception | None = None
         for address in addresses:
             try:
-                # One that doesn't answer leaves time for the next.
+                # An address that doesn't answer must leave time for the next one.
                 async with asyncio.timeout(self._deadline_seconds / (len(addresses) + 1)):
                     return await self._connect(address, target, tls)
             except OSError as error:  # TimeoutError is one
                 failure = error
-        assert failure is not None  # there is an address
+        assert failure is not None  # `vetted` returns at least one address
         raise failure
 
     def _kept(self, target: Target) -> Connection | None:
         oldest = time.monotonic() - _LIFE_SECONDS
         connections = self._idle[target.origin]
         while connections:
-            connection = connections.pop()  # the one used last: the others may grow old and go
+            connection = connections.pop()  # the one that was used last, so that the others grow old and are closed
             if connection.is_usable and connection.opened_at >= oldest:
                 return connection
             connection.close()
@@ -142,6 +144,6 @@ class Sender:
         self._idle[target.origin].append(connection)
         oldest = time.monotonic() - _LIFE_SECONDS
         for connections in self._idle.values():
-            # Only the first is looked at, which is quick: it grows too old itself and uncovers the next.
+            # Looking at the first one only is quick; when it is closed, the next one becomes the first.
             while connections and (connections[0].opened_at < oldest or len(connections) > _IDLE_CONNECTIONS):
                 connections.pop(0).close()

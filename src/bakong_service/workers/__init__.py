@@ -1,4 +1,5 @@
-"""What runs beside the requests: each worker is a `step(now)` that does what is due and says when it wants to be called
-again, and a `Loop` that calls it. No transaction is open while a step talks to the network: claim, commit, call,
-record.
+"""The workers, which run beside the requests. A `Loop` calls each worker's `step(now)`.
+
+A step does what is due and returns when it wants to be called again. No transaction is open while a step uses the
+network: the step claims rows, commits, makes its call, and records the result.
 """

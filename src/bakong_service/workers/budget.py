@@ -1,18 +1,34 @@
-"""The SDK's request budget over the database, so that restarts and replicas share one day's calls."""
+"""The SDK's request budget in the database, so that restarts and replicas share the calls of one day."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from bakong_khqr.errors import QuotaExceeded
 from bakong_service.clock import Clock
 from bakong_service.domain.allowance import next_day
-from bakong_service.storage import budget
-from bakong_service.storage.executor import Executor
+from bakong_service.storage.bakong import budget
+from bakong_service.storage.engine.executor import Executor
+
+_KEPT: ContextVar[int] = ContextVar("kept", default=0)
+
+
+@contextmanager
+def keeping(calls: int) -> Iterator[None]:
+    """Leave so many of the day's calls to others, for the calls in this context. The SDK's client knows no priority."""
+    token = _KEPT.set(calls)
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
 
 
 class BudgetSpent(QuotaExceeded):
-    """Our own limit for the day is reached, or a probe of a spent quota isn't due. Bakong wasn't asked."""
+    """The budget of the day is spent, or Bakong said that the quota is spent. Bakong wasn't asked."""
 
 
 class DatabaseBudget:
-    """Grants calls out of today's `limit` (None: all of them, counted), for the clients of every process."""
+    """Grants calls of today's `limit` to the clients of every process. Without a limit it only counts them."""
 
     def __init__(self, executor: Executor, clock: Clock, limit: int | None) -> None:
         self.limit = limit
@@ -20,9 +36,9 @@ class DatabaseBudget:
         self._clock = clock
 
     async def spend(self, calls: int, *, purpose: str) -> None:
-        """Take calls, before they are sent. Raises `BudgetSpent`."""
+        """Count calls before they are sent. Raises `BudgetSpent`."""
         if not calls:
             return
-        now = self._clock.now()
-        if not await self._executor.run(lambda c: budget.spend(c, limit=self.limit, calls=calls, now=now)):
+        now, kept = self._clock.now(), _KEPT.get()
+        if not await self._executor.run(lambda c: budget.spend(c, limit=self.limit, calls=calls, kept=kept, now=now)):
             raise BudgetSpent(f"no call is left today for {purpose}", retry_at=next_day(now))

@@ -1,33 +1,36 @@
-"""The deliverer: claims what is due, commits, signs, posts, and records what came of it.
+"""Claims due deliveries, signs and posts their events, and records the result of each attempt.
 
-No transaction is open during a post. Each endpoint has places of its own, so that one that hangs fills its own and
-slows no other. A process that dies between a post and its record posts again when the lease has ended: at least once.
+No transaction is open during a post. Each endpoint has its own places, so an endpoint that hangs slows no other. If a
+process dies before it records a post, the delivery is posted again after its lease: delivery is at least once.
 """
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
+from typing import TypeVar
 
 import structlog
-from sqlalchemy import Connection
 
+from bakong_service import resources
 from bakong_service.clock import Clock
-from bakong_service.domain.delivery import Answer, DeliveryState
-from bakong_service.operations import deliveries as operations
-from bakong_service.operations import webhook_presenting
+from bakong_service.domain.delivery import AttemptResult, DeliveryState
 from bakong_service.operations.business import Business
-from bakong_service.operations.deliveries import Assignment
-from bakong_service.storage import deliveries
-from bakong_service.storage.executor import Executor
+from bakong_service.operations.unit_of_work import WEBHOOKS, UnitOfWork, transaction
+from bakong_service.operations.webhooks import deliveries as operations
+from bakong_service.operations.webhooks.deliveries import Assignment
+from bakong_service.storage.engine.executor import Executor
+from bakong_service.storage.webhooks import deliveries
 from bakong_service.vault import Unopenable
 from bakong_service.webhooks.sender import Sender
 from bakong_service.webhooks.signing import sign
 from bakong_service.webhooks.verdict import retry_after, verdict
 
+T = TypeVar("T")
+
 PLACES = 32
-"""Posts under way at one endpoint, at most."""
-_LOOK_AGAIN = timedelta(seconds=1)  # the net below the signals, which may be lost
+"""The most posts that are under way at one endpoint."""
+_LOOK_AGAIN = timedelta(seconds=1)  # because a signal may be lost
 _PATIENCE_SECONDS = 5.0
 
 _COUNTED = {
@@ -41,10 +44,9 @@ log = structlog.get_logger(__name__)
 
 
 class Deliverer:
-    """Makes the attempts. `step` starts them and doesn't wait for them; `wake` is set when one has ended, and `counts`
-    says what came of them.
+    """Makes the attempts. `step` starts attempts and doesn't wait for them, and `counts` counts their results.
 
-    Run it in a `Loop` that is given `wake`. `aclose` lets what is under way end.
+    `wake` is set when an attempt has ended: give it to the `Loop`.
     """
 
     def __init__(self, executor: Executor, business: Business, clock: Clock, *, sender: Sender | None = None) -> None:
@@ -57,28 +59,28 @@ class Deliverer:
         self._under_way: dict[asyncio.Task[None], int] = {}
 
     async def step(self, now: datetime) -> datetime:
-        """Start an attempt at all that is due and has a place. When something is due next, a second away at most."""
+        """Start attempts at due deliveries that have a place. Return when the next is due, at most a second later."""
         due = await self._executor.read(deliveries.next_due)
         busy = Counter(self._under_way.values())
         free = {endpoint: PLACES - busy[endpoint] for endpoint in due if busy[endpoint] < PLACES}
         wanted = {endpoint: places for endpoint, places in free.items() if due[endpoint] <= now}
         if wanted:
-            assignments = await self._executor.run(lambda connection: operations.claim(connection, wanted, now=now))
+            assignments = await self._run(now, lambda work: operations.claim(work, wanted))
             for assignment in assignments:
                 task = asyncio.create_task(self._deliver(assignment), name=f"deliver-{assignment.event.reference}")
                 self._under_way[task] = assignment.claim.endpoint_id
                 task.add_done_callback(self._ended)
             if assignments:
-                return now  # look at once: there may be more than one claim took
+                return now  # look again at once: more deliveries may be due than one claim takes
         return min([now + _LOOK_AGAIN, *(due[endpoint] for endpoint in free if due[endpoint] > now)])
 
     async def ended(self) -> None:
-        """Wait until nothing is under way."""
+        """Wait until no attempt is under way."""
         while self._under_way:
             await asyncio.wait(self._under_way)
 
     async def aclose(self) -> None:
-        """Let what is under way end, but not for long: what is cut off is tried again when its lease has ended."""
+        """Wait a few seconds for attempts to end, then cancel them. Their leases end, and they are made again."""
         if self._under_way:
             _, late = await asyncio.wait(self._under_way, timeout=_PATIENCE_SECONDS)
             for task in late:
@@ -90,35 +92,30 @@ class Deliverer:
         del self._under_way[task]
         self.wake.set()
         if not task.cancelled() and (error := task.exception()) is not None:
-            # The lease brings the delivery back: it is late, not lost.
+            # The delivery is claimed again after its lease: it is late, and not lost.
             self.counts["not_recorded"] += 1
             log.error("webhook_not_recorded", task=task.get_name(), exc_info=error)
 
     async def _deliver(self, assignment: Assignment) -> None:
         event = assignment.event
         answer = await self._attempt(assignment)
-        state = await self._executor.run(partial(self._record, assignment, answer))
+        after = retry_after(answer, now=self._clock.world())
+        state = await self._run(
+            self._clock.now(),
+            lambda work: operations.record(work, assignment, answer, verdict(answer), retry_after=after),
+        )
         self.counts[_COUNTED[state]] += 1
         if state is DeliveryState.FAILED:
             log.error("webhook_failed", event_id=event.reference, subject=event.subject, status=answer.status)
 
-    async def _attempt(self, assignment: Assignment) -> Answer:
+    async def _attempt(self, assignment: Assignment) -> AttemptResult:
         try:
             secrets = assignment.opened(self._business.vault)
-        except Unopenable as error:  # this endpoint's trouble, and no other's
-            return Answer(status=None, error=f"secret: {error}", duration=timedelta(0))
-        event, body = assignment.event, webhook_presenting.body(assignment.event)
+        except Unopenable as error:  # this concerns one endpoint, so the others go on
+            return AttemptResult(status=None, error=f"secret: {error}", duration=timedelta(0))
+        event, body = assignment.event, resources.Event.of(assignment.event).body()
         headers = sign(event.reference, body, secrets, at=self._clock.world())
         return await self._sender.post(assignment.url, headers, body)
 
-    def _record(self, assignment: Assignment, answer: Answer, connection: Connection) -> DeliveryState | None:
-        now = self._clock.now()
-        return operations.record(
-            connection,
-            self._business,
-            assignment,
-            answer,
-            verdict(answer),
-            retry_after=retry_after(answer, now=self._clock.world()),
-            now=now,
-        )
+    async def _run(self, now: datetime, operation: Callable[[UnitOfWork], T]) -> T:
+        return await self._executor.run(transaction(self._business, WEBHOOKS, now, operation))

@@ -1,18 +1,19 @@
-"""The dispatcher: as soon as an event is committed, it gets its place in the feed and its deliveries."""
+"""The dispatcher gives each committed event its place in the feed and its deliveries."""
 
 from datetime import datetime, timedelta
 
 from bakong_service.clock import Clock
-from bakong_service.operations import dispatching
 from bakong_service.operations.business import Business
-from bakong_service.storage import outbox
-from bakong_service.storage.executor import Executor
+from bakong_service.operations.unit_of_work import WEBHOOKS, transaction
+from bakong_service.operations.webhooks import dispatching
+from bakong_service.storage.engine.executor import Executor
+from bakong_service.storage.webhooks import outbox
 
-_LOOK_AGAIN = timedelta(seconds=1)  # the net below the signals, which may be lost
+_LOOK_AGAIN = timedelta(seconds=1)  # because a signal may be lost
 
 
 class Dispatcher:
-    """Dispatches all there is at each step. Several may run: the database lets one at a time."""
+    """Dispatches all events at each step. Several may run, because the database lets only one work at a time."""
 
     def __init__(self, executor: Executor, business: Business, clock: Clock) -> None:
         self._executor = executor
@@ -23,7 +24,7 @@ class Dispatcher:
         """Dispatch until nothing is left."""
         while await self._executor.read(outbox.oldest_undispatched) is not None:
             if not await self._executor.run(
-                lambda connection: dispatching.dispatch(connection, self._business, now=self._clock.now())
+                transaction(self._business, WEBHOOKS, self._clock.now(), dispatching.dispatch)
             ):
-                break  # another one is at it
+                break  # another dispatcher is working
         return now + _LOOK_AGAIN

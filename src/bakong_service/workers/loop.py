@@ -1,4 +1,4 @@
-"""The loop that calls a worker's step: when it is due, when it is woken, and again after it failed."""
+"""Calls a worker's step when it is due, when it is woken, and again after it failed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,19 +7,21 @@ from datetime import datetime
 import structlog
 
 from bakong_service.clock import Clock
+from bakong_service.storage.engine.executor import DatabaseUnavailable
 
 Step = Callable[[datetime], Awaitable[datetime | None]]
-"""`await step(now)` does what is due and answers when it wants to be called next; None: only when woken."""
+"""`await step(now)` does what is due and returns when it is due again; None if it waits only for `wake`."""
 
 _LONGEST_PAUSE_SECONDS = 60.0
+_LONGEST_DATABASE_PAUSE_SECONDS = 5.0  # so that the work goes on soon after the database is back
 
 log = structlog.get_logger(__name__)
 
 
 class Loop:
-    """Calls `step` for as long as it is run. `errors` counts the failed calls, `last_step_at` is the last good one.
+    """Calls a step again and again. `errors` counts failed calls; `last_step_at` is the time of the last good call.
 
-    The clock may jump (a test clock is moved), so a wait is looked at again every `idle_seconds` of real time.
+    The clock may jump, because a test clock can be moved. So a wait looks at the clock every `idle_seconds`.
     """
 
     def __init__(
@@ -41,8 +43,7 @@ class Loop:
         self._close = close
 
     async def run(self) -> None:
-        """Run until cancelled, then `close` the worker. A step that fails is logged with its stack and tried again
-        after a growing pause."""
+        """Run until cancelled, then `close` the worker. A failed step is logged and repeated after a growing pause."""
         try:
             await self._run()
         finally:
@@ -55,11 +56,12 @@ class Loop:
             self._wake.clear()
             try:
                 due = await self._step(self._clock.now())
-            except Exception:  # whatever a step meets, the others' money still has to be looked for
+            except Exception as error:  # after any error, the service still has to look for money
                 self.errors += 1
                 failed_in_a_row += 1
                 log.exception("worker_failed", worker=self.name, failed_in_a_row=failed_in_a_row)
-                await asyncio.sleep(min(self._idle_seconds * 2 ** (failed_in_a_row - 1), _LONGEST_PAUSE_SECONDS))
+                longest = _LONGEST_DATABASE_PAUSE_SECONDS if _is_the_database(error) else _LONGEST_PAUSE_SECONDS
+                await asyncio.sleep(min(self._idle_seconds * 2 ** (failed_in_a_row - 1), longest))
                 continue
             failed_in_a_row = 0
             self.last_step_at = self._clock.now()
@@ -72,3 +74,10 @@ class Loop:
                 await asyncio.wait_for(self._wake.wait(), timeout)
             except TimeoutError:
                 continue
+
+
+def _is_the_database(error: Exception) -> bool:
+    """Return whether a step failed only because the database is unavailable."""
+    if isinstance(error, ExceptionGroup):
+        return error.split(DatabaseUnavailable)[1] is None
+    return isinstance(error, DatabaseUnavailable)

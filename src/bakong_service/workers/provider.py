@@ -1,6 +1,6 @@
-"""Asking Bakong for the watcher: in lists or singly, within the day's calls, and not at all while it refuses us.
+"""Asks Bakong for the watcher: in lists or about one payment at a time, within the budget, and not while it refuses.
 
-What is learnt of Bakong's doors is kept in the database (`domain.access`); what it says of payments becomes outcomes.
+Bakong's answers about payments become outcomes. How Bakong can be asked (`domain.access`) is kept in the database.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -28,12 +28,14 @@ from bakong_service.domain.allowance import Allowance, next_day
 from bakong_service.domain.outcome import Answer, Outcome
 from bakong_service.domain.payment import PaymentStatus
 from bakong_service.domain.watching import Mode, Priority
-from bakong_service.operations.settling import Answered
-from bakong_service.storage import access, budget, claims
-from bakong_service.storage.claims import Claimed
-from bakong_service.storage.executor import Executor
-from bakong_service.workers.budget import BudgetSpent
+from bakong_service.operations.payments.settling import Answered
+from bakong_service.storage.bakong import access, budget
+from bakong_service.storage.engine.executor import Executor
+from bakong_service.storage.payments import claims
+from bakong_service.storage.payments.claims import Claimed
+from bakong_service.workers.budget import BudgetSpent, keeping
 from bakong_service.workers.reading import QUOTA_PROBE, after_quota, outcome_of
+from bakong_service.workers.timekeeping import Timekeeper
 from bakong_service.workers.tokens import TokenKeeper
 
 T = TypeVar("T")
@@ -42,33 +44,42 @@ LIST_SIZE = 50
 LISTS_IN_FLIGHT = 8
 SINGLES_IN_FLIGHT = 4
 _RATE_LIMIT_PAUSE = timedelta(seconds=30)
-_SINGLES_OF_A_LIST = 3  # items of one list that are asked for again, singly, while its lease lasts
-_WORTH_A_CALL = frozenset({"hint", "starved", "look_back", "closing_check", "unverifiable"})
+_SINGLES_OF_A_LIST = 3  # items of one list that are asked for again one by one, within the lease
+_WORTH_A_CALL = frozenset({"hint", "starved", "look_back", "closing_check", "unverifiable", "review"})
 
 log = structlog.get_logger(__name__)
 
 
 class Provider:
-    """What the watcher knows of Bakong at the moment, and how it asks. `prepare` before each round."""
+    """What the watcher knows about Bakong now, and how it asks. Call `prepare` before each round."""
 
-    def __init__(self, executor: Executor, clock: Clock, tokens: TokenKeeper, *, daily_limit: int | None) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        clock: Clock,
+        tokens: TokenKeeper,
+        *,
+        daily_limit: int | None,
+        timekeeper: Timekeeper | None = None,
+    ) -> None:
         self.access = Access(since=clock.now())
         self.allowance = Allowance(day="", limit=daily_limit, used=0)
         self.open_payments = 0
         self._executor = executor
         self._clock = clock
         self._tokens = tokens
+        self._timekeeper = timekeeper
         self._daily_limit = daily_limit
         self._paused_until: datetime | None = None
         self._in_flight = LISTS_IN_FLIGHT
 
     async def begin(self) -> None:
-        """Take over the limit of the settings, once, when the process starts."""
+        """Store the limit of the settings, once at the start of the process."""
         limit, now = self._daily_limit, self._clock.now()
         await self._executor.run(lambda c: budget.set_limit(c, limit=limit, now=now))
 
     async def prepare(self, now: datetime) -> None:
-        """Look up what other replicas learnt and what is left of the day, and keep the token fresh."""
+        """Read what other replicas learnt and how many calls are left today, and renew the token if it is time."""
         limit = self._daily_limit
         self.access = await self._executor.read(lambda c: access.read(c, now=now))
         self.allowance = await self._executor.read(lambda c: budget.read(c, limit=limit, now=now))
@@ -80,12 +91,12 @@ class Provider:
 
     @property
     def mode(self) -> Mode:
-        """How payments are looked at now."""
+        """How Bakong can be asked now."""
         return self.allowance.mode(self.access.mode, self.open_payments)
 
     @property
     def lanes(self) -> int:
-        """How many calls may be under way at once; halved by each 429, and one where it is a probe."""
+        """How many calls may be under way at once. Each 429 halves the number; a probe is one call."""
         if self.access.mode is Mode.BLOCKED or self.allowance.blocked_until is not None:
             return 1
         most = LISTS_IN_FLIGHT if self.access.asks_lists(self._clock.now()) else SINGLES_IN_FLIGHT
@@ -95,11 +106,11 @@ class Provider:
     def batch(self) -> int:
         """How many payments one call asks for."""
         now = self._clock.now()
-        held = self.access.waits(now) or self.allowance.is_blocked(now)  # nothing will be asked: only written down
+        held = self.access.waits(now) or self.allowance.is_blocked(now)  # Bakong won't be asked
         return LIST_SIZE if held or (self.access.mode is not Mode.BLOCKED and self.access.asks_lists(now)) else 1
 
     async def look(self, claimed: Sequence[Claimed]) -> list[Answered]:
-        """An outcome for each payment: Bakong's, or why it wasn't asked."""
+        """Return an outcome for each payment: Bakong's answer, or why Bakong wasn't asked."""
         now = self._clock.now()
         outcomes: dict[int, Outcome | None] = {payment.id: self._not_now(payment, now) for payment in claimed}
         asked = [payment for payment in claimed if outcomes[payment.id] is None]
@@ -112,9 +123,9 @@ class Provider:
         ]
 
     def _not_now(self, payment: Claimed, now: datetime) -> Outcome | None:
-        """Why a payment isn't asked for now, and until when; None where it is."""
+        """Return why Bakong isn't asked about a payment now, and until when. Return None if Bakong is asked."""
         if payment.status == PaymentStatus.PENDING and now >= payment.deadline_at:
-            return _unasked("deadline", now)  # which passes first; the look comes after it
+            return _unasked("deadline", now)  # the payment passes its deadline first, and the look comes after that
         if self.access.waits(now):
             return _unasked(self.access.reason, self.access.probe_at)
         if self._paused_until is not None and now < self._paused_until:
@@ -135,12 +146,15 @@ class Provider:
     async def _by_list(self, payments: Sequence[Claimed]) -> Mapping[int, Outcome | None]:
         asked_at = self._clock.now()
         try:
-            found = await self._send(lambda client: client.transactions_by_md5([payment.md5 for payment in payments]))
+            with keeping(self._kept(payments)):
+                found = await self._send(
+                    lambda client: client.transactions_by_md5([payment.md5 for payment in payments])
+                )
         except Blocked:
             return await self._after_closed_list(payments)
         except BakongError as error:
             await self._learn_from(error)
-            return {each.id: outcome_of(error, asked_at=asked_at, spread=each.id) for each in payments}
+            return {each.id: self._outcome(error, asked_at, each.id) for each in payments}
         await self._learn(doors.list_answered(self.access, asked_at))
         outcomes: dict[int, Outcome | None] = {}
         again = 0
@@ -150,11 +164,11 @@ class Provider:
                 again += 1
                 outcomes[payment.id] = await self._singly(payment)
             else:
-                outcomes[payment.id] = outcome_of(answer, asked_at=asked_at, spread=payment.id)
+                outcomes[payment.id] = self._outcome(answer, asked_at, payment.id)
         return outcomes
 
     async def _after_closed_list(self, payments: Sequence[Claimed]) -> Mapping[int, Outcome | None]:
-        """The list is refused: is it the list alone? One single check tells; the others are asked for next."""
+        """Look at one payment alone, to see whether Bakong refuses only lists. The others wait for the next round."""
         first, *others = payments
         outcome = await self._singly(first)
         now = self._clock.now()
@@ -166,16 +180,25 @@ class Provider:
         asked_at = self._clock.now()
         answer: Transaction | BakongError | None
         try:
-            answer = await self._send(lambda client: client.transaction_by_md5(payment.md5))
+            with keeping(self._kept([payment])):
+                answer = await self._send(lambda client: client.transaction_by_md5(payment.md5))
         except BakongError as error:
             await self._learn_from(error)
             answer = error
         else:
             await self._learn(doors.single_answered(self.access, asked_at))
-        return outcome_of(answer, asked_at=asked_at, spread=payment.id)
+        return self._outcome(answer, asked_at, payment.id)
+
+    def _kept(self, payments: Sequence[Claimed]) -> int:
+        """Return how many calls must be left to others. The most urgent of the payments decides."""
+        return min(self.allowance.kept(payment.priority, self.open_payments) for payment in payments)
+
+    def _outcome(self, answer: Transaction | BakongError | None, asked_at: datetime, payment_id: int) -> Outcome:
+        skew = None if self._timekeeper is None else self._timekeeper.skew
+        return outcome_of(answer, asked_at=asked_at, spread=payment_id, skew=skew or timedelta(0))
 
     async def _send(self, ask: Callable[[AsyncBakongClient], Awaitable[T]]) -> T:
-        """Ask, once more with another token where this one is refused."""
+        """Ask Bakong. If it refuses the token, ask once more with another token."""
         client = self._tokens.client
         self.allowance = evolve(self.allowance, used=self.allowance.used + 1)
         try:
@@ -189,7 +212,8 @@ class Provider:
         now = self._clock.now()
         match error:
             case BudgetSpent():
-                self.allowance = evolve(self.allowance, used=self.allowance.limit or self.allowance.used)
+                limit = self._daily_limit
+                self.allowance = await self._executor.read(lambda c: budget.read(c, limit=limit, now=now))
             case QuotaExceeded():
                 until = min(next_day(now), now + QUOTA_PROBE)
                 self.allowance = evolve(self.allowance, blocked_until=until)
@@ -207,7 +231,7 @@ class Provider:
                 await self._learn(doors.failed(self.access, now))
 
     async def _learn(self, learnt: Access) -> None:
-        """Keep what was learnt of Bakong's doors, and tell of it where they open or close."""
+        """Store how Bakong can be asked, and log a change of the mode."""
         if learnt == self.access:
             return
         if learnt.mode is not self.access.mode:

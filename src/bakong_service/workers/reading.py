@@ -1,6 +1,7 @@
-"""What the SDK's client answered, as an outcome of ours. An error is never an answer."""
+"""Turns an answer of the SDK's client into an outcome. An error never becomes "not found"."""
 
 import json
+import re
 from datetime import datetime, timedelta
 
 from attrs import asdict
@@ -31,19 +32,26 @@ _REASONS: tuple[tuple[type[BakongError], str], ...] = (
     (ServerUnavailable, "server_unavailable"),
     (InvalidRequest, "invalid_request"),
 )
-_AFTER_RATE_LIMIT = timedelta(seconds=30)  # where Bakong didn't say when
-_SPREAD = timedelta(minutes=10)  # not all need ask in the same second
+_HASH = re.compile("[0-9a-f]{64}")
+_AFTER_RATE_LIMIT = timedelta(seconds=30)  # if Bakong names no time
+_SPREAD = timedelta(minutes=10)  # so that not all payments are asked for in the same second
 QUOTA_PROBE = timedelta(hours=1)
-"""How long Bakong isn't asked after it said that the quota is spent: nobody knows when exactly it is given back."""
+"""How long Bakong isn't asked after it said that the quota is spent. Nobody knows exactly when the quota is renewed."""
 
 
-def outcome_of(answer: Transaction | BakongError | None, *, asked_at: datetime, spread: int = 0) -> Outcome:
-    """An outcome. `spread` is any number of the payment's: it decides its place in the queue after a quota's reset."""
+def outcome_of(
+    answer: Transaction | BakongError | None, *, asked_at: datetime, spread: int = 0, skew: timedelta = timedelta(0)
+) -> Outcome:
+    """Return an answer as an outcome.
+
+    `spread` is any number of the payment, which decides when it is asked for after the quota is renewed. `skew` is how
+    far Bakong's clock is ahead of ours.
+    """
     match answer:
         case None:
             return Outcome(answer=Answer.NOT_FOUND, asked_at=asked_at)
         case Transaction():
-            return Outcome(answer=Answer.FOUND, asked_at=asked_at, sighting=_sighting(answer), raw=_raw(answer))
+            return _found(answer, asked_at, skew)
         case TransactionFailed():
             return Outcome(answer=Answer.FAILED_TX, asked_at=asked_at)
         case StaticQRNotSupported():
@@ -52,6 +60,23 @@ def outcome_of(answer: Transaction | BakongError | None, *, asked_at: datetime, 
             return Outcome(answer=Answer.UNREADABLE, asked_at=asked_at, raw=answer.body.decode("utf-8", "replace"))
         case _:
             return _no_answer(answer, asked_at, spread)
+
+
+def _found(transaction: Transaction, asked_at: datetime, skew: timedelta) -> Outcome:
+    raw, tx_hash = _raw(transaction), _one_form(transaction.hash)
+    if tx_hash is None:
+        return Outcome(answer=Answer.UNREADABLE, asked_at=asked_at, raw=raw)
+    sighting = _sighting(transaction, tx_hash)
+    return Outcome(answer=Answer.FOUND, asked_at=asked_at, sighting=sighting, raw=raw, skew=skew)
+
+
+def _one_form(tx_hash: str) -> str | None:
+    """Return a transaction hash in 64 lower-case hexadecimal digits, so that one transfer never counts as two.
+
+    Spaces around the hash and capitals are allowed. Return None for any other text.
+    """
+    lowered = tx_hash.strip().lower()
+    return lowered if _HASH.fullmatch(lowered) else None
 
 
 def _no_answer(error: BakongError, asked_at: datetime, spread: int) -> Outcome:
@@ -66,13 +91,13 @@ def _no_answer(error: BakongError, asked_at: datetime, spread: int) -> Outcome:
 
 
 def after_quota(now: datetime, spread: int) -> datetime:
-    """When to ask again once the day's calls are spent: after midnight in Phnom Penh, not everybody at once."""
+    """Return when to ask again after the day's calls are spent: within minutes after midnight in Phnom Penh."""
     return next_day(now) + timedelta(seconds=spread % int(_SPREAD.total_seconds()))
 
 
-def _sighting(transaction: Transaction) -> Sighting:
+def _sighting(transaction: Transaction, tx_hash: str) -> Sighting:
     return Sighting(
-        tx_hash=transaction.hash,
+        tx_hash=tx_hash,
         amount=transaction.amount,
         currency=transaction.currency.value,
         to_account=transaction.to_account_id,

@@ -1,6 +1,6 @@
-"""The developer token: which one is used, and its renewal by one replica at a time.
+"""Chooses the token that is used, and renews it. One replica at a time renews.
 
-No transaction is open while Bakong is asked, and a renewed token is stored, sealed, before it is used.
+No transaction is open while Bakong is asked. A renewed token is sealed and stored before it is used.
 """
 
 from collections.abc import Callable
@@ -12,23 +12,23 @@ from bakong_khqr.api import Token, endpoints
 from bakong_khqr.async_client import AsyncBakongClient
 from bakong_khqr.errors import BakongError
 from bakong_service.clock import Clock
-from bakong_service.storage import token as storage
-from bakong_service.storage.executor import Executor
+from bakong_service.storage.bakong import token as storage
+from bakong_service.storage.engine.executor import Executor
 from bakong_service.vault import Vault
 
 RENEW_BEFORE = timedelta(days=14)
-_LOOK_AGAIN = timedelta(minutes=1)  # at what others may have renewed
+_LOOK_AGAIN = timedelta(minutes=1)  # because another replica may have renewed it
 _EARLY_AGAIN = timedelta(hours=6)  # after a renewal that failed well before the expiry
-_LEASE = timedelta(minutes=1)  # one call, and the pause after one that failed
+_LEASE = timedelta(minutes=1)  # time for one call, and the pause after a failed one
 
 log = structlog.get_logger(__name__)
 
 
 class TokenKeeper:
-    """Keeps a client that has the token in use.
+    """Keeps a client with the token in use, which `connect` makes.
 
-    `connect` makes one; `setting` is the token of the settings, `email` the registered address, without which nothing
-    can be renewed. `alerts` counts the renewals that were needed and didn't succeed.
+    `setting` is the token of the settings. `email` is the registered address: without it no token can be renewed.
+    `alerts` counts the renewals that were needed and didn't succeed.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class TokenKeeper:
         self._early_at: datetime | None = None
 
     async def upkeep(self, now: datetime) -> None:
-        """Take over what another replica renewed, and renew two weeks before the expiry."""
+        """Take over a token that another replica renewed, and renew the token two weeks before its expiry."""
         if self._looked_at is not None and now - self._looked_at < _LOOK_AGAIN:
             return
         stored = await self._take_over(now)
@@ -65,7 +65,7 @@ class TokenKeeper:
             await self._renew(stored, now)
 
     async def refused(self, client: AsyncBakongClient) -> bool:
-        """Bakong refused this client's token: whether there is another one now."""
+        """Return whether there is another token, after Bakong refused the token of this client."""
         if client is not self.client:
             return True
         now = self._clock.now()
@@ -75,7 +75,7 @@ class TokenKeeper:
     async def _take_over(self, now: datetime) -> storage.StoredToken:
         setting, expires_at = self._setting, Token(self._setting).expires_at
         stored = await self._executor.run(
-            lambda c: storage.adopt(c, self._vault, setting=setting, expires_at=expires_at, now=now)
+            lambda c: storage.adopt(c, self._vault, setting=setting, expires_at=expires_at)
         )
         if stored.text != (self._stored.text if self._stored else setting):
             self.client = self._connect(Token(stored.text))
@@ -95,9 +95,7 @@ class TokenKeeper:
             self._alert("bakong_token_not_renewed", stored, str(error))
             return False
         text, expires_at = token.reveal(), token.expires_at
-        await self._executor.run(
-            lambda c: storage.store(c, self._vault, text=text, expires_at=expires_at, fence=fence, now=now)
-        )
+        await self._executor.run(lambda c: storage.store(c, self._vault, text=text, expires_at=expires_at, fence=fence))
         await self._take_over(now)
         log.info("bakong_token_renewed", expires_at=expires_at and expires_at.isoformat())
         return True

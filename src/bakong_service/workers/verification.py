@@ -1,4 +1,4 @@
-"""Checks the invariants every hour, and says so loudly when one is broken."""
+"""Checks the invariants every hour, and logs an error if one is broken."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -7,10 +7,10 @@ import structlog
 from attrs import define
 
 from bakong_service.operations.business import Business
-from bakong_service.storage.executor import Executor
-from bakong_service.storage.verification import verify
+from bakong_service.storage.checks.verification import verify
+from bakong_service.storage.engine.executor import Executor
 
-_FIRST = timedelta(minutes=5)  # a start has other things to do
+_FIRST = timedelta(minutes=5)  # the start of the service has other work first
 _EVERY = timedelta(hours=1)
 _TOLD = 20  # rows in one log line
 
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 @define(eq=False)
 class Verifier:
-    """Looks at the whole database, and tells `told` how many rows break an invariant."""
+    """Checks the whole database, and gives `told` the number of rows that break an invariant."""
 
     executor: Executor
     business: Business
@@ -27,7 +27,7 @@ class Verifier:
     _due: datetime | None = None
 
     async def step(self, now: datetime) -> datetime:
-        """Look; again in an hour."""
+        """Check. The next step is in an hour."""
         self._due = self._due or now + _FIRST
         if now < self._due:
             return self._due

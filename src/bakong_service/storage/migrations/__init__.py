@@ -1,4 +1,4 @@
-"""The schema's history, run by Alembic over a connection of the executor's.
+"""The revisions of the schema, run by Alembic on a connection of the executor.
 
 `upgrade` is an operation: `await executor.run(upgrade)`.
 """
@@ -9,11 +9,14 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, column, table, update
 
 from bakong_service.storage import triggers
 
-_LOCK = 0x6B687172  # "khqr": one migration at a time, whoever starts it
+LOCK = 0x6B687172  # "khqr": only one migration runs at a time
+HALF_A_COPY = "half-a-copy-"  # begins the revision of a database that is being copied to
+
+_VERSION = table("alembic_version", column("version_num"))  # Alembic's own
 
 
 def _config(connection: Connection | None = None) -> Config:
@@ -24,30 +27,35 @@ def _config(connection: Connection | None = None) -> Config:
 
 
 def head() -> str:
-    """The revision that this version of the service works with."""
+    """Return the revision that this version of the service works with."""
     revision = ScriptDirectory.from_config(_config()).get_current_head()
     assert revision is not None
     return revision
 
 
 def is_known(revision: str) -> bool:
-    """Whether `revision` is one of this version's."""
+    """Return whether this version knows `revision`."""
     return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def current(connection: Connection) -> str | None:
-    """The revision that the database is at; None where it is empty."""
+    """Return the database's revision; None if the database is empty."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:
-    """Bring the database forward to `revision`, all in the caller's transaction.
+    """Migrate the database to `revision`, in the caller's transaction.
 
-    The triggers are made anew behind it: a revision that rebuilds a SQLite table drops them in silence.
+    Then the triggers are made again, because a revision that rebuilds a SQLite table drops its triggers without a word.
     """
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
     triggers.drop(connection)
     command.upgrade(_config(connection), revision)
     triggers.create(connection)
+
+
+def name_revision(connection: Connection, revision: str) -> None:
+    """Write that the database is at `revision`, of at most 32 characters, and change nothing else."""
+    connection.execute(update(_VERSION).values(version_num=revision))

@@ -1,4 +1,4 @@
-"""Alembic's environment: the connection comes from whoever runs the migration."""
+"""Alembic's environment. The caller of the migration passes the connection."""
 
 from alembic import context
 

@@ -1,0 +1,1 @@
+"""Moves value between ledger accounts, and keeps the users' credit."""

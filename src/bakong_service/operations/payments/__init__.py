@@ -1,0 +1,1 @@
+"""Makes, settles, reviews and refunds payments, takes hints about them, and reads them for their callers."""

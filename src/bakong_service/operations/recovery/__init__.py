@@ -1,0 +1,1 @@
+"""What the command `recover` does after the database was restored from a backup."""

@@ -1,0 +1,1 @@
+"""Sells, renews, changes, cancels, ends and reverses subscriptions, and keeps the plans."""

@@ -1,0 +1,1 @@
+"""Keeps endpoints, makes and records deliveries, and fills the feed of events."""

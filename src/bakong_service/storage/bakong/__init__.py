@@ -1,0 +1,1 @@
+"""Rows about Bakong: access, the day's budget, the token, and its clock."""

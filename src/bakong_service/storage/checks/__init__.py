@@ -1,0 +1,1 @@
+"""Checks of promises over the whole database, and numbers about it."""

@@ -1,0 +1,1 @@
+"""How operations run on SQLite and PostgreSQL: executors, connections, types of columns, and errors."""

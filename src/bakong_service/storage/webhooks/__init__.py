@@ -1,0 +1,1 @@
+"""Rows of events, endpoints and deliveries."""

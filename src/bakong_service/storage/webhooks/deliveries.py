@@ -1,0 +1,214 @@
+"""Deliveries: which ones are due, which worker makes the next attempt, and its result.
+
+The deliveries of one subject to one endpoint wait in a line. Only the first of the line has `next_attempt_at`; when it
+is finished, the worker calls `advance` for the next one. A replay always has `next_attempt_at`, because it is in no
+line.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from attrs import frozen
+from sqlalchemy import Connection, and_, func, literal_column, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bakong_service.domain.delivery import DeliveryState
+from bakong_service.domain.endpoint import EndpointState
+from bakong_service.domain.event import Event
+from bakong_service.domain.identifiers import Identifiers
+from bakong_service.storage.engine.columns import microseconds
+from bakong_service.storage.schema import deliveries, endpoints
+
+LEASE = timedelta(seconds=30)
+"""How long a claim holds: three times the longest attempt. After that another worker may take the delivery."""
+
+_PENDING = deliveries.c.state == literal_column(
+    "'pending'"
+)  # not a parameter, because it must match the partial indexes
+_CLAIMED = ("id", "fence", "event_id", "endpoint_id", "subject", "replay", "attempts")
+
+
+@frozen(kw_only=True)
+class NewDelivery:
+    """A delivery that will be written. If `due_at` is None, it waits for an earlier event of its subject."""
+
+    event_id: int
+    endpoint_id: int
+    subject: str
+    sequence: int
+    replay: int = 0
+    due_at: datetime | None
+
+    @classmethod
+    def of(cls, event: Event, endpoint_id: int, *, replay: int = 0, due_at: datetime | None) -> "NewDelivery":
+        """Return the delivery of an event to an endpoint."""
+        return cls(
+            event_id=event.id,
+            endpoint_id=endpoint_id,
+            subject=event.subject,
+            sequence=event.sequence,
+            replay=replay,
+            due_at=due_at,
+        )
+
+
+@frozen(kw_only=True)
+class Claim:
+    """A delivery that the caller may try until its lease ends."""
+
+    id: int
+    fence: int
+    event_id: int
+    endpoint_id: int
+    subject: str
+    replay: int
+    attempts: int  # before this one
+
+
+@frozen(kw_only=True)
+class Held:
+    """A delivery whose row is locked."""
+
+    id: int
+    event_id: int
+    endpoint_id: int
+    subject: str
+    state: DeliveryState
+    next_attempt_at: datetime | None
+
+
+def add(connection: Connection, identifiers: Identifiers, new: Sequence[NewDelivery], *, now: datetime) -> list[str]:
+    """Write deliveries and return their references.
+
+    A delivery that exists already for its event and endpoint is skipped.
+    """
+    references = [identifiers.reference("dlv") for _ in new]
+    numbers: set[int] = set()
+    while len(numbers) < len(new):  # of so many ids in one millisecond some would be equal
+        numbers.add(identifiers.number(now))
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    # The conflict is named, so that two equal ids are an error, after which the operation is run again.
+    statement = dialect.insert(deliveries).on_conflict_do_nothing(index_elements=["event_id", "endpoint_id", "replay"])
+    connection.execute(
+        statement.inline(),
+        [
+            {
+                "id": number,
+                "reference": reference,
+                "event_id": delivery.event_id,
+                "endpoint_id": delivery.endpoint_id,
+                "subject": delivery.subject,
+                "subject_seq": delivery.sequence,
+                "state": DeliveryState.PENDING.value,
+                "replay": delivery.replay,
+                "next_attempt_at": delivery.due_at,
+                "created_at": now,
+            }
+            for number, reference, delivery in zip(sorted(numbers), references, new, strict=True)
+        ],
+    )
+    return references
+
+
+def lines(connection: Connection, subjects: Sequence[str]) -> set[tuple[int, str]]:
+    """Return each (endpoint, subject) that already has a pending delivery.
+
+    Their rows are locked in order, so that none of them can finish before the caller has added its own deliveries.
+    """
+    query = (
+        select(deliveries.c.endpoint_id, deliveries.c.subject)
+        .where(_PENDING, deliveries.c.replay == 0, deliveries.c.subject.in_(subjects))
+        .order_by(deliveries.c.endpoint_id, deliveries.c.subject, deliveries.c.subject_seq)
+        .with_for_update()
+    )
+    return {(row.endpoint_id, row.subject) for row in connection.execute(query)}
+
+
+def advance(connection: Connection, endpoint_id: int, subject: str, *, now: datetime) -> bool:
+    """Make the first delivery of a line due. Return whether there is one that wasn't due yet."""
+    first = (
+        select(deliveries.c.id)
+        .where(
+            _PENDING,
+            deliveries.c.replay == 0,
+            deliveries.c.endpoint_id == endpoint_id,
+            deliveries.c.subject == subject,
+        )
+        .order_by(deliveries.c.subject_seq)
+        .limit(1)
+        .scalar_subquery()
+    )
+    waiting = and_(deliveries.c.id == first, deliveries.c.next_attempt_at.is_(None))
+    return connection.execute(update(deliveries).where(waiting).values(next_attempt_at=now)).rowcount == 1
+
+
+def next_due(connection: Connection) -> dict[int, datetime]:
+    """Return when each enabled endpoint has its next delivery due, by the endpoint's id, if it has one."""
+    soonest = (
+        select(func.min(deliveries.c.next_attempt_at))
+        .where(_PENDING, deliveries.c.endpoint_id == endpoints.c.id, deliveries.c.next_attempt_at.is_not(None))
+        .scalar_subquery()
+    )
+    enabled = endpoints.c.state == EndpointState.ENABLED.value
+    rows = connection.execute(select(endpoints.c.id, soonest.label("due")).where(enabled))
+    return {row.id: row.due for row in rows if row.due is not None}
+
+
+def claim(connection: Connection, endpoint_id: int, *, limit: int, now: datetime) -> list[Claim]:
+    """Claim up to `limit` due deliveries of an endpoint, longest due first. Two workers never get the same one."""
+    due = (
+        select(deliveries.c.id)
+        .where(_PENDING, deliveries.c.endpoint_id == endpoint_id, deliveries.c.next_attempt_at <= now)
+        .order_by(deliveries.c.next_attempt_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    taken = (
+        update(deliveries)
+        .where(deliveries.c.id.in_(select(due.c.id)))
+        .values(fence=deliveries.c.fence + 1, next_attempt_at=now + LEASE, lease_until=microseconds(now + LEASE))
+        .returning(*(deliveries.c[name] for name in _CLAIMED))
+    )
+    return [Claim(**row) for row in connection.execute(taken).mappings()]
+
+
+def end_attempt(connection: Connection, claim: Claim, **values: Any) -> bool:
+    """Change a claimed delivery and release it. Return False if the caller has lost its claim."""
+    mine = and_(deliveries.c.id == claim.id, deliveries.c.fence == claim.fence, _PENDING)
+    values = {"attempts": claim.attempts + 1, "lease_until": 0} | values
+    return connection.execute(update(deliveries).where(mine).values(values)).rowcount == 1
+
+
+def held(connection: Connection, reference: str) -> Held | None:
+    """Return a delivery, locked until the transaction ends."""
+    wanted = select(deliveries).where(deliveries.c.reference == reference).with_for_update()
+    row = connection.execute(wanted).one_or_none()
+    if row is None:
+        return None
+    return Held(
+        id=row.id,
+        event_id=row.event_id,
+        endpoint_id=row.endpoint_id,
+        subject=row.subject,
+        state=DeliveryState(row.state),
+        next_attempt_at=row.next_attempt_at,
+    )
+
+
+def cancel_all(connection: Connection, endpoint_id: int, *, now: datetime) -> int:
+    """Cancel every pending delivery of an endpoint. Return how many there were."""
+    waiting = and_(_PENDING, deliveries.c.endpoint_id == endpoint_id)
+    ended = {"state": DeliveryState.CANCELLED.value, "next_attempt_at": None, "finished_at": now}
+    return connection.execute(update(deliveries).where(waiting).values(ended)).rowcount
+
+
+def hurry(connection: Connection, endpoint_id: int, *, delivery_id: int | None = None, now: datetime) -> int:
+    """Make the waiting deliveries of an endpoint due now, or one of them. Return how many there were."""
+    waiting = and_(_PENDING, deliveries.c.endpoint_id == endpoint_id, deliveries.c.next_attempt_at > now)
+    # A claimed delivery is being tried, and stays with its worker.
+    query = update(deliveries).where(waiting, deliveries.c.lease_until <= microseconds(now))
+    if delivery_id is not None:
+        query = query.where(deliveries.c.id == delivery_id)
+    return connection.execute(query.values(next_attempt_at=now)).rowcount

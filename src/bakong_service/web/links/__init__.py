@@ -1,0 +1,1 @@
+"""Payment links over HTTP, for the main backend."""

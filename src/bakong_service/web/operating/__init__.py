@@ -1,0 +1,1 @@
+"""What operators need over HTTP: health, metrics, audit, keys, budget, test mode."""

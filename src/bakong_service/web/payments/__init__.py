@@ -1,0 +1,1 @@
+"""Payments and the review queue over HTTP."""

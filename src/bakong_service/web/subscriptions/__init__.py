@@ -1,0 +1,1 @@
+"""Subscriptions, plans and credit over HTTP."""
