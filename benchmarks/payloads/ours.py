@@ -1,12 +1,11 @@
-"""This package: `python ours.py SECONDS` prints its rates as JSON."""
+"""This package: `python -m benchmarks.payloads.ours SECONDS` prints its rates as JSON."""
 
 import json
 import sys
 from datetime import timedelta
 
-from loop import rate
-
 from bakong_khqr import KHQR, verify
+from benchmarks.payloads.loop import rate
 
 TEN_MINUTES = timedelta(minutes=10)
 

@@ -1,7 +1,7 @@
 """Payload speed beside other libraries, each in its own environment: PyPI `bakong-khqr`, npm `bakong-khqr` and
 `ts-khqr`.
 
-    python benchmarks/payloads/run.py [--seconds 1.0] [--json FILE]
+    python -m benchmarks.payloads.run [--seconds 1.0] [--json FILE]
 
 Run it with the interpreter that has this package. It makes a virtual environment and a Node folder in the system's
 temporary folder and keeps them for the next run; what isn't there (no Node, no network) is left out of the table.
@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 LOOPS = 5
 OPERATIONS = ("encode", "decode", "verify")
 PYPI = "bakong-khqr==0.6.5"
@@ -34,17 +35,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
 
-    work = Path(tempfile.gettempdir()) / "khqr-benchmark"
-    runners = dict(filter(None, (ours(), incumbent(work), *node(work))))
-    loops: dict[str, list[dict[str, float]]] = {name: [] for name in runners}
-    for _ in range(LOOPS):
-        for name, command in runners.items():
-            finished = subprocess.run([*command, str(options.seconds)], check=True, capture_output=True, text=True)
-            loops[name].append(json.loads(finished.stdout))
-    medians = {
-        name: {one: statistics.median(loop[one] for loop in rows) for one in OPERATIONS if one in rows[0]}
-        for name, rows in loops.items()
-    }
+    medians = measure(options.seconds)
     print(f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()}, operations a second")
     print(f"{'':<28}" + "".join(f"{one:>12}" for one in ("encode+MD5", "decode", "verify")))
     for name, figures in medians.items():
@@ -54,8 +45,23 @@ def main() -> None:
         options.json.write_text(json.dumps(medians, indent=2) + "\n", encoding="utf-8")
 
 
+def measure(seconds: float) -> dict[str, dict[str, float]]:
+    """Return each library's operations a second, by its name."""
+    work = Path(tempfile.gettempdir()) / "khqr-benchmark"
+    runners = dict(filter(None, (ours(), incumbent(work), *node(work))))
+    loops: dict[str, list[dict[str, float]]] = {name: [] for name in runners}
+    for _ in range(LOOPS):
+        for name, command in runners.items():
+            finished = subprocess.run([*command, str(seconds)], check=True, capture_output=True, text=True, cwd=ROOT)
+            loops[name].append(json.loads(finished.stdout))
+    return {
+        name: {one: statistics.median(loop[one] for loop in rows) for one in OPERATIONS if one in rows[0]}
+        for name, rows in loops.items()
+    }
+
+
 def ours() -> tuple[str, list[str]]:
-    return "bakong-khqr-sdk (this)", [sys.executable, str(HERE / "ours.py")]
+    return "bakong-khqr-sdk (this)", [sys.executable, "-m", "benchmarks.payloads.ours"]
 
 
 def incumbent(work: Path) -> tuple[str, list[str]] | None:
@@ -67,8 +73,9 @@ def incumbent(work: Path) -> tuple[str, list[str]] | None:
             venv.create(folder, with_pip=True)
         quietly([str(python), "-m", "pip", "install", "--quiet", PYPI])
     except (subprocess.CalledProcessError, OSError) as error:
-        return left_out(PYPI, error)
-    return "PyPI bakong-khqr 0.6.5", [str(python), str(HERE / "incumbent.py")]
+        left_out(PYPI, error)
+        return None
+    return "PyPI bakong-khqr 0.6.5", [str(python), "-E", "-m", "benchmarks.payloads.incumbent"]
 
 
 def node(work: Path) -> list[tuple[str, list[str]]]:

@@ -17,6 +17,7 @@ import time
 import venv
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 
 LOOPS = 5
@@ -26,7 +27,7 @@ OURS = "bakong-khqr-sdk"
 INCUMBENT = "bakong-khqr"
 
 
-def measured(draw: Callable[[], object]) -> dict[str, float]:
+def measured(draw: Callable[[], str | bytes]) -> dict[str, float]:
     """Milliseconds a call, the median of five loops of a second, and how many bytes came out."""
     result = draw()
     figures = []
@@ -36,7 +37,7 @@ def measured(draw: Callable[[], object]) -> dict[str, float]:
             draw()
             calls += 1
         figures.append(spent / calls * 1000)
-    size = len(result.encode() if isinstance(result, str) else result)  # type: ignore[attr-defined,arg-type]
+    size = len(result.encode() if isinstance(result, str) else result)
     return {"ms": statistics.median(figures), "bytes": size}
 
 
@@ -66,9 +67,7 @@ def ours(payload: str) -> dict[str, dict[str, float]]:
 
 def incumbent(payload: str) -> dict[str, dict[str, float]]:
     """The card of the other package, its only picture: 300 by 450 pixels."""
-    from bakong_khqr import KHQR
-
-    khqr = KHQR("")
+    khqr = import_module("bakong_khqr").KHQR("")  # a type checker would look into our package of this name
     return {"card PNG, 300 px": measured(lambda: khqr.qr_image(payload, format="bytes"))}
 
 
@@ -100,7 +99,8 @@ def in_its_own_environment(text: str) -> dict[str, dict[str, float]]:
         done = subprocess.run(
             [python, __file__, INCUMBENT, text], check=True, capture_output=True, text=True, cwd=folder
         )
-    return json.loads(done.stdout)  # type: ignore[no-any-return]
+    figures: dict[str, dict[str, float]] = json.loads(done.stdout)
+    return figures
 
 
 def main() -> None:

@@ -18,8 +18,8 @@ from attrs import frozen
 
 from bakong_khqr import KHQR, Currency
 from bakong_khqr.api import Transaction
+from bakong_khqr.calling.polling import GROWING, SPARING, PaymentWatch, PollingSchedule
 from bakong_khqr.errors import PaymentExpired
-from bakong_khqr.polling import GROWING, SPARING, PaymentWatch, PollingSchedule
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LIFE, GRACE = timedelta(minutes=10), timedelta(minutes=2)

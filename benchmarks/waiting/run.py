@@ -19,9 +19,9 @@ import httpx
 
 from bakong_khqr import KHQR
 from bakong_khqr.async_client import AsyncBakongClient
-from bakong_khqr.budget import DailyBudget
+from bakong_khqr.calling.budget import DailyBudget
+from bakong_khqr.calling.polling import GROWING
 from bakong_khqr.errors import PaymentExpired
-from bakong_khqr.polling import GROWING
 from bakong_khqr.testing import BakongSimulator
 
 

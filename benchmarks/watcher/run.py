@@ -15,6 +15,7 @@ import statistics
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
 import httpx
 from sqlalchemy import Connection, insert
@@ -22,18 +23,19 @@ from sqlalchemy import Connection, insert
 from bakong_service.clock import Clock
 from bakong_service.domain.policy import Shop
 from bakong_service.operations.business import Business
-from bakong_service.storage import claims
-from bakong_service.storage.executor import Executor, connect
+from bakong_service.storage.engine.executor import Executor, connect
 from bakong_service.storage.migrations import upgrade
+from bakong_service.storage.payments import claims
 from bakong_service.storage.schema import payment_history, payments
 from bakong_service.vault import Vault
 from bakong_service.workers.loop import Loop
-from bakong_service.workers.watching import watcher
+from bakong_service.workers.watcher_parts import watcher
 
 MINUTE = timedelta(minutes=1)
+Rows: TypeAlias = list[dict[str, object]]
 
 
-def rows(count: int, first: int, now: datetime) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+def rows(count: int, first: int, now: datetime) -> tuple[Rows, Rows]:
     """Pending payments that are due, and their history."""
     made = now - MINUTE
     new = [
@@ -61,7 +63,7 @@ async def fill(executor: Executor, count: int) -> None:
     for first in range(1, count + 1, 5000):
         new, history = rows(min(5000, count + 1 - first), first, now)
 
-        def write(connection: Connection, new: object = new, history: object = history) -> None:
+        def write(connection: Connection, new: Rows = new, history: Rows = history) -> None:
             connection.execute(insert(payments), new)
             connection.execute(insert(payment_history), history)
 

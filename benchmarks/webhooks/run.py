@@ -25,13 +25,16 @@ from bakong_service.domain.delivery import DeliveryState
 from bakong_service.domain.endpoint import NewEndpoint, TargetPolicy
 from bakong_service.domain.event import NewEvent
 from bakong_service.domain.policy import Shop, WebhookPolicy
-from bakong_service.operations import endpoints
 from bakong_service.operations.business import Business
-from bakong_service.storage import delivery_records, outbox, signals
-from bakong_service.storage.executor import Executor, connect
+from bakong_service.operations.unit_of_work import transaction
+from bakong_service.operations.webhooks import endpoints
+from bakong_service.storage.engine import signals
+from bakong_service.storage.engine.executor import Executor, connect
 from bakong_service.storage.migrations import upgrade
+from bakong_service.storage.webhooks import delivery_records, outbox
 from bakong_service.vault import Vault
-from bakong_service.workers.delivery import Deliverer
+from bakong_service.webhooks.sender import Sender
+from bakong_service.workers.delivery import PLACES, Deliverer
 from bakong_service.workers.dispatch import Dispatcher
 from bakong_service.workers.loop import Loop
 
@@ -64,12 +67,13 @@ async def main():
 asyncio.run(main())
 """
 DATA = {"object": "payment", "reference": "pay_" + "0" * 36, "status": "paid", "metadata": {"note": "x" * 600}}
+TARGETS = TargetPolicy(private_networks=(ip_network("127.0.0.0/8"),), plain_http=True)
 
 
 async def prepare(executor: Executor, business: Business, url: str) -> None:
     await executor.run(upgrade)
     new = NewEndpoint(url=url)
-    await executor.run(lambda connection: endpoints.create(connection, business, new, actor="user", now=Clock().now()))
+    await executor.run(transaction(business, "user", Clock().now(), lambda work: endpoints.create(work, new)))
 
 
 async def happen(executor: Executor, business: Business, subject: str) -> tuple[str, float]:
@@ -121,6 +125,25 @@ async def throughput(executor: Executor, business: Business, count: int) -> dict
     }
 
 
+async def alone(url: str, count: int) -> dict[str, Any]:
+    """Post `count` bodies with the service's own HTTP client, as many at once as a worker does, and nothing else."""
+    sender = Sender(TARGETS)
+    body = json.dumps(DATA).encode()
+    numbers = iter(range(count))
+
+    async def place() -> None:
+        for number in numbers:
+            answer = await sender.post(url, {"webhook-id": f"alone_{number}"}, body)
+            if answer.error is not None:
+                raise RuntimeError(answer.error)
+
+    started, worked = time.perf_counter(), time.process_time()
+    await asyncio.gather(*(place() for _ in range(PLACES)))
+    seconds, work = time.perf_counter() - started, time.process_time() - worked
+    sender.close()
+    return {"posts_per_second": round(count / seconds), "cpu_ms_per_post": round(1000 * work / count, 2)}
+
+
 async def latency(
     executor: Executor, business: Business, arrivals: Callable[[], dict[str, float]], count: int, rate: float
 ) -> dict[str, Any]:
@@ -155,15 +178,15 @@ async def measure(database: str, events: int, rate: float, folder: Path) -> dict
         try:
             while not (port := (folder / "arrivals").read_text(encoding="utf-8")).endswith("\n"):
                 await asyncio.sleep(0.05)
-            targets = TargetPolicy(private_networks=(ip_network("127.0.0.0/8"),), plain_http=True)
             business = Business(
                 shop=Shop(bakong_account_id="shop@bank", merchant_name="Shop"),
                 vault=Vault({"1": secrets.token_bytes(32)}, b"pepper"),
-                webhooks=WebhookPolicy(targets=targets),
+                webhooks=WebhookPolicy(targets=TARGETS),
             )
             executor = connect(database)
             await executor.start()
-            await prepare(executor, business, f"http://127.0.0.1:{port.split()[0]}/hook")
+            url = f"http://127.0.0.1:{port.split()[0]}/hook"
+            await prepare(executor, business, url)
 
             def arrivals() -> dict[str, float]:
                 lines = (folder / "arrivals").read_text(encoding="utf-8").splitlines()[1:]
@@ -171,6 +194,7 @@ async def measure(database: str, events: int, rate: float, folder: Path) -> dict
 
             result = {
                 "database": executor.dialect,
+                "alone": await alone(url, events),
                 "throughput": await throughput(executor, business, events),
                 "latency": await latency(executor, business, arrivals, events // 4, rate),
             }

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import httpx
@@ -11,6 +11,8 @@ import pytest
 from attrs import frozen
 
 from bakong_service.cli.stage import Stage
+
+Seen = TypeVar("Seen")
 
 
 @frozen
@@ -35,7 +37,7 @@ class Backend:
         return until(lambda: self.payment(reference), lambda payment: payment["status"] in statuses)
 
 
-def until(look: Callable[[], Any], reached: Callable[[Any], bool], seconds: float = 25) -> Any:
+def until(look: Callable[[], Seen], reached: Callable[[Seen], bool], seconds: float = 25) -> Seen:
     ends_at = time.monotonic() + seconds
     while not reached(seen := look()):
         assert time.monotonic() < ends_at, f"not reached within {seconds} s; last seen: {seen}"
@@ -48,6 +50,10 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     with Stage(tmp_path) as stage:
         stage.start_simulator()
         yield stage
+    settings = stage.settings(0)
+    secrets = [settings[name] for name in ("MAIN_BACKEND_API_KEY", "KEY_PEPPER", "ENCRYPTION_KEY", "WEBHOOK_SECRET")]
+    logs = {path.name: path.read_text(encoding="utf-8", errors="replace") for path in tmp_path.glob("*.log")}
+    assert [name for name, text in logs.items() if any(secret in text for secret in secrets)] == []
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def no_message_or_repr_of_the_whole_run_tells_a_secret() -> Iterator[None]:
         if any(secret in text for secret in PLANTED):
             leaks.append(text)
 
-    BakongError.__init__ = heard  # put back below
-    yield
-    BakongError.__init__ = made
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(BakongError, "__init__", heard)
+        yield
     assert leaks == []

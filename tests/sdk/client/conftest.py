@@ -140,12 +140,12 @@ def client_for(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Callabl
             options = {"clock": clock} | options
             if request.param == "blocking":
                 client: Any = BakongClient(
-                    token, http_client=httpx.Client(transport=transport), **({"sleep": clock.sleep} | options)
+                    token, http_client=httpx.Client(transport=transport), **{"sleep": clock.sleep, **options}
                 )
                 opened.append(client)
                 return client
             client = AsyncBakongClient(
-                token, http_client=httpx.AsyncClient(transport=transport), **({"sleep": clock.async_sleep} | options)
+                token, http_client=httpx.AsyncClient(transport=transport), **{"sleep": clock.async_sleep, **options}
             )
             opened.append(client)
             return Waiting(client, runner)
@@ -153,9 +153,11 @@ def client_for(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Callabl
         yield make
         for client in opened:
             if isinstance(client, BakongClient):
-                client._sender._http.close()
+                http = client._sender._given_http
+                assert http is not None
+                http.close()
             else:
-                runner.run(client._sender._http.aclose())
+                runner.run(client._sender._given_http.aclose())
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from bakong_khqr import errors
 from bakong_khqr.api import endpoints
 from bakong_khqr.async_client import AsyncBakongClient
-from bakong_khqr.budget import DailyBudget, RequestBudget
+from bakong_khqr.calling.budget import DailyBudget, RequestBudget
 from bakong_khqr.retry import RetryPolicy
 
 MD5 = "0" * 32
@@ -26,7 +26,7 @@ def test_a_spent_budget_refuses_before_anything_is_sent(client_for: Any, scripte
     for client in clients:
         client.transaction_by_md5(MD5)
     for client in clients:
-        with pytest.raises(errors.QuotaExceeded, match="our own budget of 2 calls a day is spent") as caught:
+        with pytest.raises(errors.QuotaExceeded, match="the budget of 2 calls a day is spent") as caught:
             client.transaction_by_md5(MD5)
         assert caught.value.retry_at == MIDNIGHT_IN_PHNOM_PENH
         assert caught.value.transient
@@ -149,7 +149,8 @@ async def test_no_second_gets_more_calls_than_it_may_when_they_were_held_up_toge
 
     def note(request: httpx.Request) -> httpx.Response:
         sent.append(clock.now)
-        return scripted.NOT_FOUND
+        answer: httpx.Response = scripted.NOT_FOUND
+        return answer
 
     async def sleep(seconds: float) -> None:
         woken = asyncio.Event()

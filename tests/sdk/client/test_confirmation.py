@@ -63,7 +63,9 @@ def test_the_payment_that_was_asked_for_is_confirmed(
 DIFFERENT = [
     ({"to_account_id": "sokha@abaa"}, "to_account_id: expected sokha@aclb, was sokha@abaa"),
     ({"to_account_id": "Sokha@aclb"}, "to_account_id: expected sokha@aclb, was Sokha@aclb"),
-    ({"to_account_id": "sokha@aclb "}, "to_account_id: expected sokha@aclb, was sokha@aclb "),
+    ({"to_account_id": "sokha@aclb "}, "to_account_id: expected sokha@aclb, was 'sokha@aclb '"),
+    ({"to_account_id": "sokha@aclb\u200b"}, r"to_account_id: expected sokha@aclb, was 'sokha@aclb\u200b'"),
+    ({"to_account_id": "sokh\u0430@aclb"}, r"to_account_id: expected sokha@aclb, was 'sokh\u0430@aclb'"),
     ({"currency": Currency.KHR}, "currency: expected USD, was KHR"),
     ({"amount": Decimal("0.01")}, "amount: expected 2.50, was 0.01"),
     ({"amount": Decimal("2.49")}, "amount: expected 2.50, was 2.49"),
@@ -79,7 +81,10 @@ DIFFERENT = [
     ),
     ({"tracking_status": "REFUNDED_BY_RECEIVER"}, "tracking_status: expected nothing, was REFUNDED_BY_RECEIVER"),
     *(
-        ({"tracking_status": status}, f"tracking_status: expected nothing, was {status}")
+        (
+            {"tracking_status": status},
+            f"tracking_status: expected nothing, was {repr(status) if ' ' in status else status}",
+        )
         for status in (
             "FAILED_AT_ACH",
             "failed_at_ach",
@@ -157,3 +162,19 @@ def test_only_a_khqr_and_a_transaction_are_compared(khqr: KHQR, transaction: Tra
         transaction.matches(wrong)
     with pytest.raises(TypeError, match="transaction: must be a Transaction"):
         confirm(khqr, wrong)
+
+
+@pytest.mark.parametrize(
+    ("recorded_at", "fields"),
+    [
+        (NOW - timedelta(minutes=2), []),
+        (NOW - timedelta(minutes=2, seconds=1), ["acknowledged_at"]),
+        (EXPIRY + timedelta(hours=1), []),  # when the payer sent it isn't known
+        (None, []),
+    ],
+)
+def test_a_payment_that_was_recorded_before_the_code_was_made_is_another(
+    khqr: KHQR, transaction: Transaction, recorded_at: datetime | None, fields: list[str]
+) -> None:
+    verdict = confirm(khqr, attrs.evolve(transaction, created_at=None, acknowledged_at=recorded_at))
+    assert [each.field for each in verdict.differences] == fields

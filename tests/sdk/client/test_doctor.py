@@ -4,10 +4,13 @@ import base64
 import json
 import socket
 import ssl
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -15,9 +18,10 @@ import pytest
 from bakong_khqr.api import Token
 from bakong_khqr.api.connection import PRODUCTION, SIT
 from bakong_khqr.doctor import Verdict, examine
-from bakong_khqr.doctor.findings import WORDINGS
+from bakong_khqr.doctor.findings import WORDINGS, Finding
 from bakong_khqr.errors import InvalidRequest
 from bakong_khqr.testing import BakongSimulator
+from bakong_khqr.testing.exchange import Request
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 COUNTRY = "<html>The Amazon CloudFront distribution is configured to block access from your country.</html>"
@@ -192,7 +196,8 @@ def test_an_md5_is_looked_for_meanwhile() -> None:
 
 @pytest.mark.parametrize(("switch", "code"), [("geo_block", "country_blocked"), ("md5_list_closed", "list_closed")])
 def test_the_simulators_hardships_are_found(switch: str, code: str) -> None:
-    simulator = BakongSimulator(clock=lambda: NOW, **{switch: True})
+    simulator = BakongSimulator(clock=lambda: NOW)
+    simulator.configure(**{switch: True})
     assert codes(Token("simulator"), simulator.transport(), base_url="http://127.0.0.1:9000")[-1] == code
 
 
@@ -241,5 +246,93 @@ def test_every_finding_can_be_found() -> None:
         "name_not_found",
         "payment_found",
         "payment_not_found",
+        "environment_unfit",
+        "by_proxy",
+        "proxy_wants_password",
+        "proxy_failed",
     }
     assert reached == WORDINGS.keys()
+
+
+class Proxy(BaseHTTPRequestHandler):
+    """A forward proxy in front of a simulator, which answers with `status` if that is set."""
+
+    simulator = BakongSimulator(clock=lambda: NOW)
+    status: int | None = None
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        path = urlsplit(self.path).path
+        said = self.simulator.handle(Request(method="POST", path=path, headers=headers, body=body))
+        self.send_response_only(self.status or said.status)
+        self.send_header("Content-Length", str(len(said.body)))
+        self.end_headers()
+        self.wfile.write(said.body)
+
+    def do_CONNECT(self) -> None:
+        self.send_response_only(self.status or 502)
+        self.end_headers()
+
+    def log_message(self, format: str, *values: object) -> None:  # noqa: A002 - the name in the standard library
+        """Keep the test's output short."""
+
+
+@pytest.fixture
+def through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[Finding]]]:
+    """`through_a_proxy(base_url, status=...)`: what is found where only a proxy knows the name."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        for name in ("HTTP_PROXY", "HTTPS_PROXY"):
+            monkeypatch.setenv(name, f"http://user:planted@127.0.0.1:{server.server_port}")
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+
+        def found(base_url: str, status: int | None = None) -> list[Finding]:
+            monkeypatch.setattr(Proxy, "status", status)
+            return list(examine(Token("simulator"), base_url=base_url, resolve=no_address, now=lambda: NOW))
+
+        yield found
+        server.shutdown()
+        thread.join()
+
+
+def test_behind_a_proxy_the_name_is_the_proxys_affair(through_a_proxy: Any) -> None:
+    findings = through_a_proxy("http://bank.example")
+    assert [each.code for each in findings] == [
+        "token_without_dates", "address_of_another", "plain_http", "by_proxy",
+        "door_open", "token_accepted", "list_open",
+    ]  # fmt: skip
+    assert "proxy of the environment, 127.0.0.1:" in findings[3].found("en")
+    assert "planted" not in "".join(each.found("en") + each.found("km") + repr(each) for each in findings)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "status", "code"),
+    [
+        ("http://bank.example", 407, "proxy_wants_password"),
+        ("https://bank.example", 407, "proxy_wants_password"),
+        ("https://bank.example", 502, "proxy_failed"),
+    ],
+)
+def test_a_proxy_that_refuses_is_told_from_bakong(through_a_proxy: Any, base_url: str, status: int, code: str) -> None:
+    assert through_a_proxy(base_url, status)[-1].code == code
+
+
+def test_a_proxy_that_does_not_answer_is_told_from_bakong(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{door.getsockname()[1]}")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    *_, last = examine(None, base_url="http://bank.example", resolve=no_address, now=lambda: NOW)
+    assert (last.code, last.facts["reason"]) == ("proxy_failed", "ConnectError")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("NO_PROXY", "no host"), ("SSL_CERT_FILE", "/missing.pem"), ("HTTPS_PROXY", "ftp://h:1")]
+)
+def test_a_setting_that_cannot_be_used_is_a_finding(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    *_, last = examine(None, resolve=no_address, now=lambda: NOW)
+    assert last.code == "environment_unfit"
+    assert f"can't be used: {name}: " in last.found("en")

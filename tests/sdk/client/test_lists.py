@@ -11,7 +11,7 @@ import pytest
 
 from bakong_khqr import errors
 from bakong_khqr.async_client import AsyncBakongClient
-from bakong_khqr.budget import DailyBudget
+from bakong_khqr.calling.budget import DailyBudget
 from bakong_khqr.client import BakongClient
 from bakong_khqr.retry import RetryPolicy
 

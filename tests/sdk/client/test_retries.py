@@ -2,14 +2,15 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 
 from bakong_khqr import errors
-from bakong_khqr.budget import DailyBudget
-from bakong_khqr.polling import SPARING
+from bakong_khqr.calling.budget import DailyBudget
+from bakong_khqr.calling.polling import SPARING
 from bakong_khqr.retry import RetryPolicy
 
 MD5 = "0" * 32
@@ -133,7 +134,7 @@ def test_what_mails_or_uses_up_a_code_is_sent_once(
 def test_an_answer_that_drips_is_cut_off_in_time(client_for: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each read is quick, the whole would take for ever. Both clients give up after their own fashion."""
     ticks = iter(range(0, 10_000, 20))
-    monkeypatch.setattr("bakong_khqr.sending.time.monotonic", lambda: next(ticks))
+    monkeypatch.setattr("bakong_khqr.calling._sending.time.monotonic", lambda: next(ticks))
 
     class Dripping(httpx.SyncByteStream, httpx.AsyncByteStream):
         def __iter__(self) -> Any:
@@ -175,7 +176,7 @@ class TestThePolicyAlone:
 
     def test_jitter_cuts_a_delay_by_at_most_its_share(self) -> None:
         delays = {
-            share: RetryPolicy(first_delay_seconds=1, jitter=0.5, random=lambda share=share: share).delay_seconds(
+            share: RetryPolicy(first_delay_seconds=1, jitter=0.5, random=partial(float, share)).delay_seconds(
                 1, self.FAILED, NOW
             )
             for share in (0.0, 0.5, 0.999)

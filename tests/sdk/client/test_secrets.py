@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from bakong_khqr import errors
+from bakong_khqr.api.token import Token
 from bakong_khqr.retry import RetryPolicy
 
 MD5 = "0" * 32
@@ -98,6 +99,15 @@ def test_the_payer_is_in_no_repr_of_a_transaction(client_for: Any, scripted: Any
     transaction = client.transaction_by_md5(MD5)
     assert transaction.from_account_id == "PLANTED@payer"
     assert "PLANTED" not in repr(transaction)
+
+
+@pytest.mark.parametrize("refused", [b"PLANTED", None, "", "PLANTED text", "PLANTED\x1b"])
+def test_a_token_that_was_refused_can_be_shown_and_shows_nothing(refused: Any) -> None:
+    """A debugger, or a handler of exceptions that shows local variables, asks for the repr of the half-made object."""
+    half_made = Token.__new__(Token)
+    with pytest.raises((TypeError, errors.InvalidRequest)):
+        half_made.__init__(refused)  # type: ignore[misc]
+    assert repr(half_made) == "<Token, not shown, expires_at=unknown>"
 
 
 def test_no_object_that_a_call_leaves_behind_shows_the_token(client_for: Any, scripted: Any) -> None:

@@ -91,7 +91,7 @@ class TestReading:
 
     def test_a_wrong_type_is_a_type_error(self) -> None:
         with pytest.raises(TypeError, match="token: must be text, not bytes"):
-            Token(b"token")  # type: ignore[arg-type] - the point of the test
+            Token(b"token")  # type: ignore[arg-type]  # the point of the test
 
     @pytest.mark.parametrize(("left", "days"), [(90, 90), (1, 1), (0.5, 0), (0, 0), (-0.5, -1), (-3, -3)])
     def test_days_left_are_whole_and_rounded_down(self, left: float, days: int) -> None:
@@ -136,7 +136,8 @@ class TestHiding:
 
 class TestRenewal:
     def test_with_an_email_a_refused_token_is_renewed_and_the_call_sent_again(self, client_for: Any) -> None:
-        office, told = Office(), []
+        office = Office()
+        told: list[Token] = []
         client = client_for(office, "old", email=EMAIL, on_token=told.append)
         assert client.transaction_by_md5(MD5) is None
         assert (office.renewals, office.checks) == (1, 2)
@@ -163,10 +164,11 @@ class TestRenewal:
     def test_one_call_renews_once_at_most(self, client_for: Any) -> None:
         """The new token is refused too: of another environment, say."""
         office = Office()
-        office.answer = lambda request, answer=office.answer: (  # type: ignore[method-assign, assignment, misc] - refuses all
-            answer(request) if "renew" in request.url.path else httpx.Response(401)
-        )
-        client = client_for(httpx.MockTransport(lambda request: office.answer(request)), "old", email=EMAIL)
+
+        def refuse(request: httpx.Request) -> httpx.Response:
+            return office.answer(request) if "renew" in request.url.path else httpx.Response(401)
+
+        client = client_for(httpx.MockTransport(refuse), "old", email=EMAIL)
         with pytest.raises(errors.Unauthorized):
             client.transaction_by_md5(MD5)
         assert office.renewals == 1
@@ -191,7 +193,8 @@ class TestRenewal:
         assert "renew_token" not in bakong.paths
 
     def test_many_threads_make_one_renewal(self) -> None:
-        office, told = Office(), []
+        office = Office()
+        told: list[Token] = []
         with httpx.Client(transport=office.transport()) as http:
             client = BakongClient("old", email=EMAIL, http_client=http, on_token=told.append)
             failures: list[BaseException] = []
@@ -214,7 +217,8 @@ class TestRenewal:
 
     @pytest.mark.anyio
     async def test_many_tasks_make_one_renewal(self) -> None:
-        office, told = Office(), []
+        office = Office()
+        told: list[Token] = []
 
         async def store(token: Token) -> None:
             await asyncio.sleep(0)
@@ -261,7 +265,8 @@ class TestRenewal:
 
     def test_on_token_may_make_calls_that_renew_again_and_hears_of_the_tokens_in_order(self) -> None:
         """In a thread, so that a deadlock fails the test and doesn't hang it."""
-        office, told = Office(), []
+        office = Office()
+        told: list[str] = []
 
         def store(token: Token) -> None:
             if not told:
@@ -280,7 +285,8 @@ class TestRenewal:
 
     @pytest.mark.anyio
     async def test_on_token_may_await_calls_that_renew_again_and_hears_of_the_tokens_in_order(self) -> None:
-        office, told = Office(), []
+        office = Office()
+        told: list[str] = []
 
         async def store(token: Token) -> None:
             if not told:

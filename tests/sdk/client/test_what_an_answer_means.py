@@ -113,7 +113,7 @@ QUOTA_TEXT = "Daily request limit of 100 exceeded. Please try again tomorrow."
 NOT_FOUND_TEXT = "Transaction could not be found. Please check and try again."
 
 E = errors
-QUOTA = {"transient": True, "retry_at": MIDNIGHT_IN_PHNOM_PENH}
+QUOTA: dict[str, Any] = {"transient": True, "retry_at": MIDNIGHT_IN_PHNOM_PENH}
 
 ROWS = [
     # 3: the envelope
@@ -258,7 +258,7 @@ ROWS = [
     Row("an item for another key only", 200, success([{"md5": "f" * 32, "status": "NOT_FOUND"}]), E.UnexpectedAnswer, LIST),
     Row("an item without a key", 200, success([{"status": "SUCCESS", "data": TRANSACTION}]), E.UnexpectedAnswer, LIST),
     Row(
-        "two items that differ", 200,
+        "two different items", 200,
         success([{"md5": MD5, "status": "NOT_FOUND"}, {"md5": MD5, "status": "SUCCESS", "data": TRANSACTION}]),
         E.UnexpectedAnswer, LIST,
     ),
@@ -367,6 +367,7 @@ def test_an_answer_means_what_the_table_says(row: Row, client_for: Any, khqr: An
         (outcome,) = outcome.values()
     if isinstance(row.expected, type):
         assert type(outcome) is row.expected, outcome
+        assert isinstance(outcome, errors.BakongError)
         if row.transient is not None:
             assert outcome.transient is row.transient
         assert outcome.retry_at == row.retry_at

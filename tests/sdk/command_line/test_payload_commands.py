@@ -97,7 +97,9 @@ def test_every_option_is_a_field(khqr: Khqr) -> None:
         "point_of_initiation_method": "12",
         "payload": found["payload"],
         "md5": KHQR.decode(found["payload"]).md5,
+        "account_information": None,
     }
+    assert found == KHQR.decode(found["payload"]).to_dict()
     individual = khqr("encode", *LEAST, "--account-information", "012345678", "--json")
     assert json.loads(individual.stdout)["account_information"] == "012345678"
 
@@ -125,6 +127,13 @@ def test_a_wrong_payload_is_exit_code_1(khqr: Khqr, command: str, given: str) ->
     assert told["problems"][0]["change"]
 
 
+def test_verify_names_what_happened_to_a_text_on_its_way(khqr: Khqr) -> None:
+    finished = khqr("verify", f'"{STATIC}"')
+    assert finished.returncode == 1
+    assert "note: there are quotes around the text. Copy the text without them." in finished.stdout
+    assert "note:" not in khqr("verify", STATIC[:-1]).stdout
+
+
 def test_bytes_that_are_no_text_are_a_wrong_payload(khqr: Khqr) -> None:
     finished = khqr("inspect", given=b"\xff\xfe\x00")
     assert finished.returncode == 1
@@ -144,18 +153,18 @@ def test_expiry_is_judged_by_the_time_that_is_given(khqr: Khqr) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "told"),
     [
-        ((), 1, "bakong_account_id (data object 29.00) is required"),
-        (("--bakong-account-id", "a@b"), 1, "merchant_name (data object 59) is required"),
-        ((*LEAST, "--merchant-id", "1"), 1, "acquiring_bank (data object 30.02) is required"),
-        ((*LEAST, "--amount", "1.5"), 1, "amount '1.5': riel are whole"),
-        ((*LEAST, "--amount", "1"), 1, "expires_in"),
-        ((*LEAST, "--amount", "1", "--expires-in", "ten"), 2, "expires_in 'ten' is no duration"),
-        ((*LEAST, "--amount", "1", "--expires-at", "tomorrow"), 2, "expires_at 'tomorrow' is no time"),
+        ((), 1, "khqr encode: --bakong-account-id (data object 29.00) is required"),
+        (("--bakong-account-id", "a@b"), 1, "--merchant-name (data object 59) is required"),
+        ((*LEAST, "--merchant-id", "1"), 1, "--acquiring-bank (data object 30.02) is required"),
+        ((*LEAST, "--amount", "1.5"), 1, "--amount '1.5': riel are whole"),
+        ((*LEAST, "--amount", "1"), 1, "pass --expires-in or --expires-at"),
+        ((*LEAST, "--amount", "1", "--expires-in", "ten"), 2, "--expires-in 'ten' isn't a duration"),
+        ((*LEAST, "--amount", "1", "--expires-at", "tomorrow"), 2, "--expires-at 'tomorrow' isn't a time"),
         ((*LEAST, "--amount", "1", "--expires-at", "2026-01-01"), 2, "time zone"),
         (
             (*LEAST, "--merchant-id", "1", "--account-information", "1"),
             2,
-            "account_information goes with an individual",
+            "--account-information is only for an individual's code, and --merchant-id",
         ),
         ((*LEAST, "--out", "codes"), 2, "--out goes with --csv"),
         (("--csv", "nowhere.csv"), 2, "--csv needs --out"),

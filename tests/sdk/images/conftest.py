@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from typing import Any
 
 import pytest
 import resvg_py
@@ -29,11 +30,11 @@ def generated(seed: int) -> KHQR:
         return value if full or dice.random() < 0.4 else None
 
     currency = dice.choice(["USD", "KHR"])
-    amount = dice.choice([None, dice.randrange(1, 10_000_000), 9_999_999_999_999 if full else 1])
-    if currency == "USD" and amount is not None and len(str(amount)) < 11:
+    amount: int | str | None = dice.choice([None, dice.randrange(1, 10_000_000), 9_999_999_999_999 if full else 1])
+    if currency == "USD" and isinstance(amount, int) and len(str(amount)) < 11:
         amount = f"{amount // 100}.{amount % 100:02d}"
     khmer = full or dice.random() < 0.2
-    fields = {
+    fields: dict[str, Any] = {
         "bakong_account_id": f"{dice.choice(['sokha', 'dara_shop', 'a' * 20])}@{dice.choice(['aclb', 'abaa', 'wing'])}",
         "merchant_name": dice.choice(KHMER_NAMES if dice.random() < 0.2 else NAMES),
         "merchant_city": dice.choice(["Phnom Penh", "Siem Reap", KHMER_CITIES[0]]),
@@ -91,7 +92,9 @@ def read_back() -> Callable[[bytes | Image.Image], zxingcpp.Barcode | None]:
 
     def read(picture: bytes | Image.Image) -> zxingcpp.Barcode | None:
         image = Image.open(BytesIO(picture), formats=["PNG"]) if isinstance(picture, bytes) else picture
-        found = zxingcpp.read_barcodes(image.convert("L"), formats=zxingcpp.BarcodeFormat.QRCode)
+        found = zxingcpp.read_barcodes(
+            image.convert("L"), formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+        )
         return found[0] if len(found) == 1 else None
 
     return read

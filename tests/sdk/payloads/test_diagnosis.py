@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bakong_khqr import KHQR, ErrorCode, emv, inspect, verify
-from bakong_khqr.advice import ADVICE, Source
 from bakong_khqr.diagnosis import InspectedObject
+from bakong_khqr.diagnosis._advice import ADVICE, Source
 
 NOW = datetime(2025, 11, 24, 16, 0, tzinfo=UTC)
 NOW_MS = 1_764_000_000_000
@@ -30,6 +30,7 @@ DYNAMIC = KHQR.individual(
     merchant_name="Sokha",
     currency="USD",
     amount="2.50",
+    bill_number="INV-1",
     created_at=NOW,
     expires_in=timedelta(minutes=10),
 ).payload
@@ -80,10 +81,12 @@ offset  ID         length  name                                     value
     53  58              2  Country Code                             KH  (Cambodia)
     59  59              5  Merchant Name                            Sokha
     68  60             10  Merchant City                            Phnom Penh
-    82  99             34  Timestamp
-    86    00           13  Creation Timestamp                       1764000000000  (2025-11-24 23:00:00 in Phnom Penh)
-   103    01           13  Expiration Timestamp                     1764000600000  (2025-11-24 23:10:00 in Phnom Penh)
-   120  63              4  CRC                                      """
+    82  62              9  Additional Data Field Template
+    86    01            5  Bill Number                              INV-1
+    95  99             34  Timestamp
+    99    00           13  Creation Timestamp                       1764000000000  (2025-11-24 23:00:00 in Phnom Penh)
+   116    01           13  Expiration Timestamp                     1764000600000  (2025-11-24 23:10:00 in Phnom Penh)
+   133  63              4  CRC                                      """
         + DYNAMIC[-4:]
         + "\n"
     )
@@ -132,6 +135,8 @@ def test_a_problem_without_a_place_is_told_too() -> None:
         (seal(STATIC.replace("52045999", "5203599")), "short_category_code", Source.EMVCO),
         (seal(STATIC.replace("5905Sokha", "5904សុខា")), "name_not_ascii", Source.EMVCO),
         (seal(STATIC + "8000"), "empty_data_object", Source.EMVCO),
+        (seal(DYNAMIC[:-8].replace("62090105INV-1", "")), "no_bill_number", Source.OURS),
+        (seal(STATIC.replace("sokha@aclb", "s kha@aclb")), "unusual_character", Source.OURS),
     ],
 )  # fmt: skip
 def test_what_is_worth_knowing_is_a_notice_and_no_problem(payload: str, name: str, source: Source) -> None:

@@ -4,11 +4,12 @@ import copy
 import pickle
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from bakong_khqr import KHQR, BakongError, InvalidKHQR, errors
-from bakong_khqr.budget import DailyBudget
+from bakong_khqr.calling.budget import DailyBudget
 
 
 def test_an_error_comes_back_from_another_process_whole() -> None:
@@ -73,6 +74,7 @@ def test_a_value_is_shown_short_whatever_it_is(value: object, text: str) -> None
 
 
 def test_a_budget_shows_any_number_that_it_refuses() -> None:
-    for refused in ({"limit": -(10**5000)}, {"calls_per_second": -(10**5000)}):
+    wrong: list[dict[str, Any]] = [{"limit": -(10**5000)}, {"calls_per_second": -(10**5000)}]
+    for refused in wrong:
         with pytest.raises(errors.InvalidRequest, match="an int of 16610 bits"):
             DailyBudget(**refused)

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bakong_khqr import KHQR, ErrorCode, InvalidKHQR, emv, inspect, verify
-from bakong_khqr.advice import ADVICE
+from bakong_khqr.diagnosis._advice import ADVICE
 
 NOW_MS = 1_764_000_000_000
 NOW = datetime(2025, 11, 24, 16, 0, tzinfo=UTC)

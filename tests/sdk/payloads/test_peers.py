@@ -27,7 +27,7 @@ HENGLY = "henglyrepo/khqr-payment 1.0.1"
 PHP = "fidele007/bakong-khqr-php 1.2.0"
 FLICK = "flick-p/khqr"
 SPRING = "tongbora Spring starter 1.0.8"
-ORIGINAL = "the original service, flaw"
+ORIGINAL = "the original service"
 
 NOW_MS = 1_764_000_000_000
 CREATION = f"0013{NOW_MS}"
@@ -276,8 +276,8 @@ BUGS: list[tuple[str, str, Callable[[], None]]] = [
     (SPRING, "returns the text of an error as a picture", a_picture_that_cannot_be_is_an_error),
     (SPRING, "overflows an int in minutes", refused(49, amount=1, expires_in=timedelta(minutes=2**31))),
     (SPRING, "invents a merchant's name", refused(2, merchant_name="")),
-    (ORIGINAL, "35: writes GIF data that nobody can read into a .png", a_png_is_a_png_that_is_read),
-    (ORIGINAL, "36: fills a folder that nobody serves or empties", a_picture_is_in_no_file_unless_it_is_asked_for),
+    (ORIGINAL, "writes GIF data that nobody can read into a .png", a_png_is_a_png_that_is_read),
+    (ORIGINAL, "fills a folder that nobody serves or empties", a_picture_is_in_no_file_unless_it_is_asked_for),
 ]
 
 

@@ -10,7 +10,7 @@ import zxingcpp
 from PIL import Image
 
 from bakong_khqr import KHQR, images
-from bakong_khqr.whole_file import write_file
+from bakong_khqr._whole_file import write_file
 
 
 def read(path: Path) -> str:

@@ -2,14 +2,18 @@
 
 import json
 import os
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bakong_khqr.testing import BakongSimulator, FaultKind, Request
+from bakong_khqr.testing import BakongSimulator, FaultKind, Request, Response
 from bakong_khqr.testing.actions import ACTIONS
 from bakong_khqr.testing.endpoints import ENDPOINTS
+
+Ask = Callable[..., Response]
 
 HEADERS = {"authorization": "Bearer simulator"}
 MEMBERS = [
@@ -73,7 +77,7 @@ calls = st.lists(st.tuples(st.sampled_from([*names, "/_simulator/scenario"]), bo
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(calls=calls)
-def test_every_call_is_answered_and_a_paid_code_stays_paid(payload, calls):
+def test_every_call_is_answered_and_a_paid_code_stays_paid(payload: str, calls: Any) -> None:
     bakong = BakongSimulator()
     payment = bakong.pay(payload)
     for path, body in calls:
@@ -96,7 +100,7 @@ def test_every_call_is_answered_and_a_paid_code_stays_paid(payload, calls):
 
 
 @pytest.mark.parametrize("kind", list(FaultKind))
-def test_every_kind_of_fault_answers_every_endpoint(kind):
+def test_every_kind_of_fault_answers_every_endpoint(kind: str) -> None:
     bakong = BakongSimulator()
     for name in ENDPOINTS:
         bakong.inject(kind, size_bytes=1000)
@@ -106,12 +110,12 @@ def test_every_kind_of_fault_answers_every_endpoint(kind):
 
 
 @pytest.mark.parametrize("action", ["switches", "pay", "clock", "scenario"])
-def test_deep_nesting_is_refused_like_anything_else(ask, action):
+def test_deep_nesting_is_refused_like_anything_else(ask: Ask, action: str) -> None:
     for depth in (50, 500, 900, 960, 990, 100_000):
         body = b'{"geo_block": ' + b"[" * depth + b"]" * depth + b"}"
         assert ask(f"/_simulator/{action}", body).status == 400
 
 
-def test_half_a_character_is_echoed_as_it_was_escaped(ask):
+def test_half_a_character_is_echoed_as_it_was_escaped(ask: Ask) -> None:
     answer = ask("check_transaction_by_md5_list", b'["\\ud800"]')
     assert answer.json()["data"][0]["md5"] == "\ud800"

@@ -1,14 +1,20 @@
 """Scenarios: switches and steps from a file."""
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bakong_khqr.testing import scenario
+from bakong_khqr.testing import BakongSimulator, Response, scenario
+
+Check = Callable[..., tuple[int, int | None, Any]]
+Ask = Callable[..., Response]
 
 
-def test_steps_happen_by_the_simulator_s_clock(bakong, check, payload):
+def test_steps_happen_by_the_simulator_s_clock(bakong: BakongSimulator, check: Check, payload: str) -> None:
     md5 = bakong.remember(payload).md5
     played = scenario.play(
         bakong,
@@ -48,14 +54,14 @@ def test_steps_happen_by_the_simulator_s_clock(bakong, check, payload):
         ({"steps": [{"faults": {"kind": "slow"}}, {"pay": {"md5": "x"}, "after_seconds": 5}]}, r"^steps\[1\]: "),
     ],
 )
-def test_a_scenario_with_a_mistake_is_refused_whole(bakong, content, rule):
+def test_a_scenario_with_a_mistake_is_refused_whole(bakong: BakongSimulator, content: bytes, rule: str) -> None:
     with pytest.raises(ValueError, match=rule):
         scenario.play(bakong, content)
     assert bakong.faults.waiting() == []
     assert bakong.switches.daily_quota is None
 
 
-def test_a_file_is_json_or_toml(tmp_path, bakong, payload):
+def test_a_file_is_json_or_toml(tmp_path: Path, bakong: BakongSimulator, payload: str) -> None:
     json_file, toml_file = tmp_path / "a.json", tmp_path / "b.toml"
     json_file.write_text(json.dumps({"steps": [{"pay": {"qr": payload, "amount": 3.25}}]}), encoding="utf-8")
     toml_file.write_text(
@@ -68,14 +74,14 @@ def test_a_file_is_json_or_toml(tmp_path, bakong, payload):
 
 
 @pytest.mark.parametrize(("name", "content"), [("a.json", b"{"), ("a.toml", b"= 1"), ("a.toml", b"\xff")])
-def test_a_file_that_can_t_be_read_is_named(tmp_path, name, content):
+def test_a_file_that_can_t_be_read_is_named(tmp_path: Path, name: str, content: bytes) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(ValueError, match=f"^{name}: can't be read: "):
         scenario.load(path)
 
 
-def test_a_scenario_over_http(bakong, ask, payload):
+def test_a_scenario_over_http(bakong: BakongSimulator, ask: Ask, payload: str) -> None:
     answer = ask("/_simulator/scenario", {"steps": [{"pay": {"qr": payload}}]})
     assert (answer.status, answer.json()) == (200, {"steps": 1})
     assert len(bakong.payments) == 1

@@ -1,6 +1,7 @@
 """The switches: their defaults, their rules, and that the documentation has every one."""
 
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -10,7 +11,7 @@ from bakong_khqr.testing import BakongSimulator, FaultKind, Switches
 ROOT = Path(__file__).parents[3]
 
 
-def test_kind_by_default_and_hard_like_production():
+def test_kind_by_default_and_hard_like_production() -> None:
     assert BakongSimulator().switches == Switches()
     production = BakongSimulator.like_production()
     assert production.switches == Switches(daily_quota=100, md5_list_closed=True)
@@ -28,11 +29,11 @@ def test_kind_by_default_and_hard_like_production():
         ("daily_quota", "100", "a whole number"),
         ("token_lifetime_days", None, "a whole number from 1 to 36500$"),
         ("static_qr", "maybe", "one of not_found, not_supported, tracked"),
-        ("deeplink_base_url", "", "a text that isn't empty"),
+        ("deeplink_base_url", "", "a string that isn't empty"),
         ("unauthorized_status", 99, "a whole number from 200 to 599"),
     ],
 )
-def test_a_value_outside_the_rule_is_refused_with_name_value_and_rule(name, value, rule):
+def test_a_value_outside_the_rule_is_refused_with_name_value_and_rule(name: str, value: Any, rule: str) -> None:
     bakong = BakongSimulator()
     for attempt in (
         lambda: BakongSimulator(**{name: value}),
@@ -44,7 +45,7 @@ def test_a_value_outside_the_rule_is_refused_with_name_value_and_rule(name, valu
     assert bakong.switches == Switches()
 
 
-def test_switches_are_set_all_or_none():
+def test_switches_are_set_all_or_none() -> None:
     bakong = BakongSimulator()
     with pytest.raises(ValueError, match=r"^daily_quota"):
         bakong.configure(geo_block=True, daily_quota=-1)
@@ -53,12 +54,12 @@ def test_switches_are_set_all_or_none():
     assert not bakong.switches.geo_block
 
 
-def test_an_unknown_switch_is_a_type_error():
+def test_an_unknown_switch_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="typo"):
         BakongSimulator(typo=1)
 
 
-def test_the_documentation_lists_every_switch_its_default_and_whether_it_is_a_guess():
+def test_the_documentation_lists_every_switch_its_default_and_whether_it_is_a_guess() -> None:
     page = ROOT / "docs" / "simulator.md"
     if not page.exists():
         pytest.skip("the documentation isn't beside these tests")
@@ -70,7 +71,7 @@ def test_the_documentation_lists_every_switch_its_default_and_whether_it_is_a_gu
         assert ("**guess**" in line) == field.metadata["guess"], field.name
 
 
-def test_the_documentation_lists_every_kind_of_fault():
+def test_the_documentation_lists_every_kind_of_fault() -> None:
     page = ROOT / "docs" / "simulator.md"
     if not page.exists():
         pytest.skip("the documentation isn't beside these tests")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -16,11 +17,11 @@ Post = Callable[..., Awaitable[httpx.Response]]
 
 
 @pytest.fixture(params=["blocking", "asynchronous"])
-async def post(request, bakong: BakongSimulator, anyio_backend: str) -> Post:
+async def post(request: pytest.FixtureRequest, bakong: BakongSimulator, anyio_backend: str) -> Post:
     """`await post(path, json=..., waits=...)` through one client or the other."""
 
-    async def post(path: str, *, waits: bool = False, seconds: float = 5, **content: object) -> httpx.Response:
-        options = {
+    async def post(path: str, *, waits: bool = False, seconds: float = 5, **content: Any) -> httpx.Response:
+        options: dict[str, Any] = {
             "transport": bakong.transport(waits=waits),
             "base_url": BASE_URL,
             "headers": HEADERS,
@@ -29,14 +30,14 @@ async def post(request, bakong: BakongSimulator, anyio_backend: str) -> Post:
         if request.param == "blocking":
             with httpx.Client(**options) as client:
                 return client.post(path, **content)  # noqa: ASYNC212 - the blocking form is under test
-        async with httpx.AsyncClient(**options) as client:
-            return await client.post(path, **content)
+        async with httpx.AsyncClient(**options) as other:
+            return await other.post(path, **content)
 
     return post
 
 
 @pytest.mark.anyio
-async def test_a_payment_comes_through(bakong, post, payload):
+async def test_a_payment_comes_through(bakong: BakongSimulator, post: Post, payload: str) -> None:
     payment = bakong.pay(payload)
     answer = await post("/v1/check_transaction_by_md5", json={"md5": payment.md5})
     assert answer.headers["content-type"] == "application/json"
@@ -44,20 +45,20 @@ async def test_a_payment_comes_through(bakong, post, payload):
 
 
 @pytest.mark.anyio
-async def test_a_token_is_needed(post):
+async def test_a_token_is_needed(post: Post) -> None:
     answer = await post("/v1/check_transaction_by_md5", json=MD5, headers={"authorization": "Bearer wrong"})
     assert answer.status_code == 401
 
 
 @pytest.mark.anyio
-async def test_a_dropped_connection_is_a_protocol_error(bakong, post):
+async def test_a_dropped_connection_is_a_protocol_error(bakong: BakongSimulator, post: Post) -> None:
     bakong.inject("dropped")
     with pytest.raises(httpx.RemoteProtocolError):
         await post("/v1/check_transaction_by_md5", json=MD5)
 
 
 @pytest.mark.anyio
-async def test_a_late_answer_is_a_timeout_at_once(bakong, post):
+async def test_a_late_answer_is_a_timeout_at_once(bakong: BakongSimulator, post: Post) -> None:
     bakong.inject("slow", seconds=60)
     started = time.monotonic()
     with pytest.raises(httpx.ReadTimeout):
@@ -66,7 +67,7 @@ async def test_a_late_answer_is_a_timeout_at_once(bakong, post):
 
 
 @pytest.mark.anyio
-async def test_an_answer_in_time_takes_no_time(bakong, post):
+async def test_an_answer_in_time_takes_no_time(bakong: BakongSimulator, post: Post) -> None:
     bakong.inject("slow", seconds=4)
     started = time.monotonic()
     assert (await post("/v1/check_transaction_by_md5", json=MD5)).status_code == 200
@@ -74,7 +75,7 @@ async def test_an_answer_in_time_takes_no_time(bakong, post):
 
 
 @pytest.mark.anyio
-async def test_a_transport_that_waits_takes_its_time(bakong, post):
+async def test_a_transport_that_waits_takes_its_time(bakong: BakongSimulator, post: Post) -> None:
     bakong.inject("slow", seconds=0.05)
     bakong.inject("slow", seconds=9)
     started = time.monotonic()
@@ -85,13 +86,13 @@ async def test_a_transport_that_waits_takes_its_time(bakong, post):
 
 
 @pytest.mark.anyio
-async def test_headers_of_an_answer_come_through(bakong, post):
+async def test_headers_of_an_answer_come_through(bakong: BakongSimulator, post: Post) -> None:
     bakong.inject("rate_limited", retry_after_seconds=9)
     answer = await post("/v1/check_transaction_by_md5", json=MD5)
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "9")
 
 
 @pytest.mark.anyio
-async def test_control_works_through_a_transport_too(post, payload):
+async def test_control_works_through_a_transport_too(post: Post, payload: str) -> None:
     paid = (await post("/_simulator/pay", json={"qr": payload})).json()
     assert (await post("/v1/check_transaction_by_md5", json={"md5": paid["md5"]})).json()["errorCode"] is None

@@ -2,57 +2,58 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from bakong_service.domain.errors import Conflict
 from bakong_service.domain.outcome import Answer
 from bakong_service.domain.payment import TRANSITIONS, Flag, Guard, On, Payment, PaymentStatus, guards
-from bakong_service.operations import settling
-from bakong_service.storage import payments as rows
+from bakong_service.operations.payments import settling
+from bakong_service.storage.payments import payments as rows
+from kit.till import Till
 
 pytestmark = pytest.mark.anyio
 S = PaymentStatus
 BEGIN = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
-async def _pending(till: Any) -> Payment:
+async def _pending(till: Till) -> Payment:
     return await till.create()
 
 
-async def _timeout(till: Any) -> Payment:
+async def _timeout(till: Till) -> Payment:
     payment = await till.create()
     till.later(minutes=15)
     return await till.answer(payment, Answer.NOT_FOUND)
 
 
-async def _failed(till: Any) -> Payment:
+async def _failed(till: Till) -> Payment:
     payment = await till.create()
     await till.answer(payment, Answer.FAILED_TX)
     till.later(seconds=30)
     return await till.answer(payment, Answer.FAILED_TX)
 
 
-async def _cancelled(till: Any) -> Payment:
+async def _cancelled(till: Till) -> Payment:
     return await till.cancel(await till.create())
 
 
-async def _expired(till: Any) -> Payment:
+async def _expired(till: Till) -> Payment:
     payment = await _timeout(till)
     till.later(hours=24)
     return await till.answer(payment, Answer.NOT_FOUND)
 
 
-async def _paid(till: Any) -> Payment:
+async def _paid(till: Till) -> Payment:
     return await till.see(await till.create())
 
 
-async def _review(till: Any) -> Payment:
+async def _review(till: Till) -> Payment:
     return await till.see(await till.create(), amount=Decimal("0.01"))
 
 
-async def _refunded(till: Any) -> Payment:
+async def _refunded(till: Till) -> Payment:
     return await till.refund(await _paid(till))
 
 
@@ -79,20 +80,21 @@ no_answer          pending   timeout   failed  cancelled expired  paid      revi
 deadline           timeout   timeout   failed  cancelled expired  paid      review   refunded
 cancel             cancelled !         !       !         !        !         !        !
 refund             !         !         !       !         !        refunded  !        !
+refund_part        !         !         !       !         !        paid      !        !
 """
 ROWS = [(name, dict(zip(COLUMNS, after, strict=True))) for name, *after in map(str.split, TABLE.strip().splitlines())]
 
 
-async def happen(till: Any, payment: Payment, what: str) -> Payment:
+async def happen(till: Till, payment: Payment, what: str) -> Payment:
     deadline = payment.deadline_at
     match what:
         case "found_in_time":
             return await till.see(payment, sent_at=payment.created_at + timedelta(seconds=5))
         case "found_late":
-            till.now = max(till.now, deadline + timedelta(minutes=3))
+            till.at(max(till.now, deadline + timedelta(minutes=3)))
             return await till.see(payment, sent_at=deadline + timedelta(minutes=3))
         case "found_too_late":
-            till.now = max(till.now, deadline + timedelta(minutes=16))
+            till.at(max(till.now, deadline + timedelta(minutes=16)))
             return await till.see(payment, sent_at=deadline + timedelta(minutes=16))
         case "found_mismatch":
             return await till.see(payment, amount=Decimal("0.01"))
@@ -105,7 +107,7 @@ async def happen(till: Any, payment: Payment, what: str) -> Payment:
         case "not_found":
             return await till.answer(payment, Answer.NOT_FOUND)
         case "not_found_at_end":
-            till.now = max(till.now, payment.watch_until)
+            till.at(max(till.now, payment.watch_until))
             return await till.answer(payment, Answer.NOT_FOUND)
         case "failed_tx":
             return await till.answer(payment, Answer.FAILED_TX)
@@ -118,20 +120,22 @@ async def happen(till: Any, payment: Payment, what: str) -> Payment:
         case "no_answer":
             return await till.answer(payment, Answer.NO_ANSWER, reason="server_unavailable")
         case "deadline":
-            till.now = max(till.now, deadline)
+            till.at(max(till.now, deadline))
             return await till.answer(payment, Answer.NO_ANSWER, asked_at=None, reason="deadline", retry_at=till.now)
         case "cancel":
             return await till.cancel(payment)
         case "refund":
             return await till.refund(payment)
+        case "refund_part":
+            return await till.refund(payment, amount=Decimal("0.01"))
         case _:
             raise AssertionError(what)
 
 
 @pytest.mark.parametrize(("what", "expected"), ROWS, ids=[name for name, _ in ROWS])
-async def test_what_follows_in_each_status(till: Any, what: str, expected: dict[S, str]) -> None:
+async def test_what_follows_in_each_status(till: Till, what: str, expected: dict[S, str]) -> None:
     for status in COLUMNS:
-        till.now = BEGIN
+        till.at(BEGIN)
         payment = await REACH[status](till)
         assert payment.status is status
         if expected[status] == "!":
@@ -179,29 +183,29 @@ def test_the_rows_of_a_pair_tell_different_conditions_apart() -> None:
             assert Guard.ALWAYS not in told or len(told) == 1
 
 
-async def test_a_superseded_payment_is_cancelled_and_says_so(till: Any) -> None:
+async def test_a_superseded_payment_is_cancelled_and_says_so(till: Till) -> None:
     first = await till.create(user_id="u1", plan="PREMIUM")
     second = await till.create(user_id="u1", plan="PREMIUM")
     first = await till.payment(first)
-    assert (first.status, first.flags) == (S.CANCELLED, {Flag.SUPERSEDED})
+    assert (first.status, first.flags) == (S.CANCELLED, frozenset({Flag.SUPERSEDED}))
     assert second.status is S.PENDING
     after = await till.see(first)
     assert after.status is S.REVIEW
     assert [item.kind for item in await till.reviews(first)] == ["superseded"]
 
 
-async def test_a_state_that_moved_on_is_never_overwritten(till: Any, usd: Payment) -> None:
+async def test_a_state_that_moved_on_is_never_overwritten(till: Till, usd: Payment) -> None:
     await till.cancel(usd)
 
-    def with_an_old_copy(connection: Any) -> None:
+    def with_an_old_copy(connection: Connection) -> None:
         rows.save(connection, usd, usd)
 
     with pytest.raises(rows.StateMoved, match=f"{usd.reference} isn't pending at version 1"):
         await till.run(with_an_old_copy)
 
 
-async def test_an_outcome_for_no_payment_is_an_error(till: Any, usd: Payment) -> None:
+async def test_an_outcome_for_no_payment_is_an_error(till: Till, usd: Payment) -> None:
     from bakong_service.domain.errors import NotFound
 
     with pytest.raises(NotFound, match="no payment with the id 7"):
-        await till.run(lambda c: settling.settle(c, till.business, 7, till.found(usd), now=till.now))
+        await till.do(settling.settle, 7, till.found(usd))

@@ -1,6 +1,6 @@
 """What Bakong's answer means for a payment: this account, this currency, this amount, by the payer's own time."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,28 +9,26 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakong_service.domain.judgement import judge
-from bakong_service.domain.money import EXPONENTS, Money
+from bakong_service.domain.judgement import Judgement, judge
+from bakong_service.domain.money import EXPONENTS
 from bakong_service.domain.outcome import Answer, Outcome, Sighting
-from bakong_service.domain.payment import Guard, On, Payment, PaymentStatus, Purpose, find
+from bakong_service.domain.payment import Guard, On, PaymentStatus, find
 from bakong_service.domain.policy import PaymentPolicy
+from bakong_service.domain.review import Disposition
+from kit.business import a_payment
+from kit.clocks import BEGIN
 
-MADE = datetime(2026, 11, 1, 12, tzinfo=UTC)
+MADE = BEGIN
 POLICY = PaymentPolicy()
 DEADLINE = MADE + POLICY.deadline
-PAYMENT = Payment(
-    id=1, reference="pay_1", bill_number="0000000000001", md5="0" * 32, qr=b"", user_id=None, purpose=Purpose.ONE_OFF,
-    plan=None, plan_version=None, subscription_id=None, subscription=None, quote=None, description=None, metadata=None,
-    amount=Money(250, "USD"), credit_reserved=0, to_account="sokha@aclb", status=PaymentStatus.PENDING,
-    flags=frozenset(), version=1, created_at=MADE, qr_expires_at=MADE + POLICY.qr_life, deadline_at=DEADLINE,
-    watch_until=MADE + POLICY.watch_for,
-)  # fmt: skip
 RIGHT = Sighting(tx_hash="a" * 64, amount=Decimal("2.5"), currency="USD", to_account="sokha@aclb", sent_at=MADE)
 
 
-def judged(sighting: Sighting, *, now: datetime = MADE + timedelta(hours=2), disposition: str | None = None, **p: Any):
+def judged(
+    sighting: Sighting, *, now: datetime = MADE + timedelta(hours=2), disposition: Disposition | None = None, **p: Any
+) -> Judgement:
     outcome = Outcome(answer=Answer.FOUND, asked_at=now, sighting=sighting)
-    return judge(evolve(PAYMENT, **p), outcome, POLICY, disposition=disposition, now=now)
+    return judge(a_payment(**p), outcome, POLICY, disposition=disposition, now=now)
 
 
 @pytest.mark.parametrize(
@@ -67,16 +65,16 @@ def test_the_payers_time_decides_and_not_ours(after_deadline: timedelta, guard: 
         ),
         ({"sent_at": None}, "unreadable", "a time", None),
         (
-            {"sent_at": MADE - timedelta(minutes=3)},
+            {"sent_at": MADE - timedelta(hours=24, seconds=1)},
             "time",
-            "2026-11-01T12:00:00+00:00 to 2026-11-01T14:00:00+00:00",
-            "2026-11-01T11:57:00+00:00",
+            "2026-11-01T12:00:00.000Z to 2026-11-01T14:00:00.000Z",
+            "2026-10-31T11:59:59.000Z",
         ),
         (
             {"sent_at": MADE + timedelta(hours=2, minutes=3)},
             "time",
-            "2026-11-01T12:00:00+00:00 to 2026-11-01T14:00:00+00:00",
-            "2026-11-01T14:03:00+00:00",
+            "2026-11-01T12:00:00.000Z to 2026-11-01T14:00:00.000Z",
+            "2026-11-01T14:03:00.000Z",
         ),
     ],
 )
@@ -86,7 +84,27 @@ def test_other_money_is_a_mismatch_with_what_was_expected_and_seen(
     judgement = judged(evolve(RIGHT, **differently))
     assert (judgement.on, judgement.review) == (On.FOUND_MISMATCH, kind)
     assert judgement.details == {"difference": kind, "expected": expected, "seen": seen}
-    assert find(PAYMENT, judgement.on, judgement.guard).to is PaymentStatus.REVIEW
+    assert find(a_payment(), judgement.on, judgement.guard).to is PaymentStatus.REVIEW
+
+
+def test_money_from_before_its_code_was_made_proves_a_wrong_clock_and_not_wrong_money() -> None:
+    for before in (timedelta(minutes=3), timedelta(hours=24)):
+        assert judged(evolve(RIGHT, sent_at=MADE - before)).guard is Guard.IN_TIME
+
+
+def test_a_time_of_bakongs_is_judged_by_our_clock_where_the_skew_is_known() -> None:
+    def guard(after_deadline: float, skew_minutes: float) -> tuple[On, Guard]:
+        sighting = evolve(RIGHT, sent_at=DEADLINE + timedelta(minutes=after_deadline))
+        skew = timedelta(minutes=skew_minutes)
+        outcome = Outcome(answer=Answer.FOUND, asked_at=DEADLINE, sighting=sighting, skew=skew)
+        judgement = judge(a_payment(), outcome, POLICY, disposition=None, now=DEADLINE)
+        return judgement.on, judgement.guard
+
+    assert guard(3, 0)[0] is On.FOUND_MISMATCH  # it comes from the future
+    assert guard(3, 3) == (On.FOUND_OK, Guard.IN_TIME)
+    assert guard(-3, -6)[0] is On.FOUND_MISMATCH
+    assert guard(-1, -5)[0] is On.FOUND_MISMATCH
+    assert guard(2, 0.2) == (On.FOUND_OK, Guard.IN_TIME)  # too little to be anything but the network's
 
 
 def test_an_unknown_tracking_status_proves_nothing_against_the_money() -> None:
@@ -110,7 +128,7 @@ def test_nothing_but_the_exact_payment_is_ever_paid(
 ) -> None:
     sent_at = MADE + timedelta(minutes=minutes)
     sighting = evolve(RIGHT, amount=amount, currency=currency, to_account=account, sent_at=sent_at)
-    payment = evolve(PAYMENT, status=status)
+    payment = a_payment(status=status)
     judgement = judged(sighting, now=MADE + timedelta(hours=3), status=status)
     row = find(payment, judgement.on, judgement.guard)
     if row.to is PaymentStatus.PAID:
@@ -119,12 +137,12 @@ def test_nothing_but_the_exact_payment_is_ever_paid(
     assert row.receipt is not None
 
 
-@pytest.mark.parametrize("disposition", ["applied", "open", "credited", "refunded"])
+@pytest.mark.parametrize("disposition", [d for d in Disposition if d is not Disposition.REJECTED])
 @pytest.mark.parametrize("status", PaymentStatus)
-def test_the_same_money_again_changes_nothing(disposition: str, status: PaymentStatus) -> None:
+def test_the_same_money_again_changes_nothing(disposition: Disposition, status: PaymentStatus) -> None:
     judgement = judged(RIGHT, disposition=disposition, status=status)
     assert judgement.on is On.FOUND_AGAIN
-    assert find(evolve(PAYMENT, status=status), judgement.on, judgement.guard).to is None
+    assert find(a_payment(status=status), judgement.on, judgement.guard).to is None
 
 
 def test_a_failure_counts_when_it_is_said_twice_thirty_seconds_apart() -> None:
@@ -132,14 +150,14 @@ def test_a_failure_counts_when_it_is_said_twice_thirty_seconds_apart() -> None:
     cases = ((None, Guard.FIRST), (29, Guard.FIRST), (30, Guard.AGAIN))
     for seconds, guard in cases:
         first = None if seconds is None else MADE - timedelta(seconds=seconds)
-        payment = evolve(PAYMENT, failed_at=first)
+        payment = a_payment(failed_at=first)
         assert judge(payment, outcome, POLICY, disposition=None, now=MADE).guard is guard
 
 
 def test_an_answer_that_can_not_be_read_is_money_at_the_third_time() -> None:
     outcome = Outcome(answer=Answer.UNREADABLE, asked_at=MADE, raw="?")
     told = [
-        judge(evolve(PAYMENT, unreadable=before), outcome, POLICY, disposition=None, now=MADE).guard
+        judge(a_payment(unreadable=before), outcome, POLICY, disposition=None, now=MADE).guard
         for before in (0, 1, 2, 3)
     ]
     assert told == [Guard.BELOW_THREE, Guard.BELOW_THREE, Guard.THIRD, Guard.THIRD]

@@ -2,24 +2,24 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
 from bakong_service.domain.money import Money
 from bakong_service.domain.outcome import Answer
-from bakong_service.storage import reconciliation
+from bakong_service.storage.payments import reconciliation
+from kit.till import Till
 
 pytestmark = pytest.mark.anyio
 MIDNIGHT = datetime(2026, 11, 1, 17, tzinfo=UTC)  # the 2nd of November begins in Phnom Penh
 
 
-async def of(till: Any, day: date) -> reconciliation.Reconciliation:
+async def of(till: Till, day: date) -> reconciliation.Reconciliation:
     return await till.executor.read(lambda c: reconciliation.of_day(c, day), many=True)
 
 
-async def test_money_belongs_to_the_day_on_which_the_payer_sent(till: Any) -> None:
-    till.now = MIDNIGHT - timedelta(minutes=1)
+async def test_money_belongs_to_the_day_on_which_the_payer_sent(till: Till) -> None:
+    till.at(MIDNIGHT - timedelta(minutes=1))
     evening = await till.create(amount=Money(250, "USD"))
     night = await till.create(amount=Money(4000, "KHR"))
     till.later(minutes=2)
@@ -34,8 +34,8 @@ async def test_money_belongs_to_the_day_on_which_the_payer_sent(till: Any) -> No
     assert (line.expected, line.amount, line.currency, line.external_ref) == ("2.50", "2.50", "USD", "100FT00000000001")
 
 
-async def test_every_fate_of_money_has_its_line(till: Any) -> None:
-    till.now = MIDNIGHT
+async def test_every_fate_of_money_has_its_line(till: Till) -> None:
+    till.at(MIDNIGHT)
     paid, late, review, credited, returned, rejected, unknown = [
         await till.create(user_id=f"u{n}", amount=Money(100, "USD")) for n in range(7)
     ]
@@ -47,7 +47,7 @@ async def test_every_fate_of_money_has_its_line(till: Any) -> None:
     await till.see(review, amount=Decimal("0.25"))
     till.later(minutes=20)
     await till.see(late)
-    till.now = unknown.watch_until
+    till.at(unknown.watch_until)
     await till.answer(unknown, Answer.NO_ANSWER, reason="blocked")
     day = await of(till, date(2026, 11, 2))
     assert {line.payment: line.state for line in day.lines} == {
@@ -67,6 +67,6 @@ async def test_every_fate_of_money_has_its_line(till: Any) -> None:
     assert (await of(till, date(2026, 11, 3))).lines == ()
 
 
-async def test_half_a_riel_is_told_as_it_came(till: Any) -> None:
+async def test_half_a_riel_is_told_as_it_came(till: Till) -> None:
     await till.see(await till.create(amount=Money(4000, "KHR")), amount=Decimal("4000.5"))
     assert (await of(till, date(2026, 11, 1))).totals() == {"review": {"KHR": "4000.5"}}

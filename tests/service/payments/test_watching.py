@@ -1,6 +1,6 @@
 """When a payment is looked at next, and why it says so."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,22 +8,18 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakong_service.domain.money import Money
+from bakong_service.domain.look import LookReason
 from bakong_service.domain.outcome import Answer, Outcome
-from bakong_service.domain.payment import WATCHED, Flag, Payment, PaymentStatus, Purpose
+from bakong_service.domain.payment import WATCHED, Flag, PaymentStatus
 from bakong_service.domain.watching import Look, Mode, Priority, backoff, is_unverifiable, next_look
+from kit.business import a_payment
+from kit.clocks import BEGIN
 
-MADE = datetime(2026, 11, 1, 12, tzinfo=UTC)
+MADE = BEGIN
 DEADLINE = MADE + timedelta(minutes=15)
 END = MADE + timedelta(hours=24)
-PAYMENT = Payment(
-    id=1, reference="pay_1", bill_number="0000000000001", md5="0" * 32, qr=b"", user_id=None, purpose=Purpose.ONE_OFF,
-    plan=None, plan_version=None, subscription_id=None, subscription=None, quote=None, description=None, metadata=None,
-    amount=Money(250, "USD"), credit_reserved=0, to_account="sokha@aclb", status=PaymentStatus.PENDING,
-    flags=frozenset(), version=1, created_at=MADE, qr_expires_at=MADE + timedelta(minutes=10), deadline_at=DEADLINE,
-    watch_until=END,
-)  # fmt: skip
 S = PaymentStatus
+R = LookReason
 
 
 def at(minutes: float) -> datetime:
@@ -35,28 +31,28 @@ def asked(answer: Answer, when: datetime, **details: Any) -> Outcome:
 
 
 def look(status: S, now: datetime, mode: Mode = Mode.BULK, answer: Answer = Answer.NOT_FOUND, **fields: Any) -> Look:
-    payment = evolve(PAYMENT, status=status, last_check_at=now, **fields)
+    payment = a_payment(status=status, last_check_at=now, **fields)
     return next_look(payment, mode, now=now, outcome=asked(answer, now))
 
 
 @pytest.mark.parametrize(
     ("status", "now", "expected"),
     [
-        (S.PENDING, at(0), Look(at(0.05), "payer_may_pay")),
-        (S.PENDING, at(2), Look(at(2) + timedelta(seconds=5), "payer_may_pay")),
-        (S.PENDING, at(5), Look(at(5) + timedelta(seconds=10), "payer_may_pay")),
-        (S.PENDING, DEADLINE - timedelta(seconds=5), Look(DEADLINE, "deadline")),
-        (S.FAILED, at(5), Look(at(5) + timedelta(seconds=10), "payer_may_pay")),
-        (S.CANCELLED, at(1), Look(at(17), "look_back", 3)),
-        (S.TIMEOUT, at(15), Look(at(17), "look_back", 3)),
-        (S.TIMEOUT, at(17), Look(at(75), "look_back", 3)),
-        (S.TIMEOUT, at(75), Look(at(375), "look_back", 3)),
-        (S.TIMEOUT, at(375), Look(END, "closing_check", 3)),
-        (S.TIMEOUT, at(1439), Look(END, "closing_check", 3)),
-        (S.PAID, at(1), Look(None, "closed", 3)),
-        (S.REVIEW, at(1), Look(None, "closed", 3)),
-        (S.EXPIRED, END, Look(None, "closed", 3)),
-        (S.REFUNDED, at(1), Look(None, "closed", 3)),
+        (S.PENDING, at(0), Look(at(0.05), R.PAYER_MAY_PAY)),
+        (S.PENDING, at(2), Look(at(2) + timedelta(seconds=5), R.PAYER_MAY_PAY)),
+        (S.PENDING, at(5), Look(at(5) + timedelta(seconds=10), R.PAYER_MAY_PAY)),
+        (S.PENDING, DEADLINE - timedelta(seconds=5), Look(DEADLINE, R.DEADLINE)),
+        (S.FAILED, at(5), Look(at(5) + timedelta(seconds=10), R.PAYER_MAY_PAY)),
+        (S.CANCELLED, at(1), Look(at(17), R.LOOK_BACK, 3)),
+        (S.TIMEOUT, at(15), Look(at(17), R.LOOK_BACK, 3)),
+        (S.TIMEOUT, at(17), Look(at(75), R.LOOK_BACK, 3)),
+        (S.TIMEOUT, at(75), Look(at(375), R.LOOK_BACK, 3)),
+        (S.TIMEOUT, at(375), Look(END, R.CLOSING_CHECK, 3)),
+        (S.TIMEOUT, at(1439), Look(END, R.CLOSING_CHECK, 3)),
+        (S.PAID, at(1), Look(None, R.CLOSED, 3)),
+        (S.REVIEW, at(1), Look(None, R.CLOSED, 3)),
+        (S.EXPIRED, END, Look(None, R.CLOSED, 3)),
+        (S.REFUNDED, at(1), Look(None, R.CLOSED, 3)),
     ],
 )
 def test_the_rhythm_when_calls_are_plenty(status: S, now: datetime, expected: Look) -> None:
@@ -67,11 +63,11 @@ def test_the_rhythm_when_calls_are_plenty(status: S, now: datetime, expected: Lo
 @pytest.mark.parametrize(
     ("status", "now", "expected"),
     [
-        (S.PENDING, at(0), Look(at(3), "starved")),
-        (S.PENDING, at(3), Look(DEADLINE, "deadline")),  # M9 costs no call; the look comes two minutes after it
-        (S.TIMEOUT, at(15), Look(at(17), "look_back", 3)),
-        (S.TIMEOUT, at(17), Look(END, "closing_check", 3)),
-        (S.FAILED, at(4), Look(at(17), "look_back", 3)),
+        (S.PENDING, at(0), Look(at(3), R.STARVED)),
+        (S.PENDING, at(3), Look(DEADLINE, R.DEADLINE)),  # M9 costs no call; the look comes two minutes after it
+        (S.TIMEOUT, at(15), Look(at(17), R.LOOK_BACK, 3)),
+        (S.TIMEOUT, at(17), Look(END, R.CLOSING_CHECK, 3)),
+        (S.FAILED, at(4), Look(at(17), R.LOOK_BACK, 3)),
     ],
 )
 def test_the_rhythm_when_calls_are_few(status: S, now: datetime, expected: Look) -> None:
@@ -79,23 +75,23 @@ def test_the_rhythm_when_calls_are_few(status: S, now: datetime, expected: Look)
 
 
 def test_a_hint_is_followed_for_a_minute_and_once_when_calls_are_few() -> None:
-    hinted = {"hint_at": at(1)}
-    assert look(S.PENDING, at(1.5), **hinted) == Look(at(1.5) + timedelta(seconds=2), "hint", Priority.HINT)
+    hinted: dict[str, Any] = {"hint_at": at(1)}
+    assert look(S.PENDING, at(1.5), **hinted) == Look(at(1.5) + timedelta(seconds=2), R.HINT, Priority.HINT)
     assert look(S.PENDING, at(2.1), **hinted).reason == "payer_may_pay"
     now = at(1) + timedelta(seconds=1)
-    assert look(S.PENDING, now, Mode.STARVED, **hinted) == Look(at(1) + timedelta(seconds=10), "hint", 0)
+    assert look(S.PENDING, now, Mode.STARVED, **hinted) == Look(at(1) + timedelta(seconds=10), R.HINT, 0)
     later = at(1) + timedelta(seconds=10)
-    assert look(S.PENDING, later, Mode.STARVED, **hinted) == Look(at(3), "starved")
+    assert look(S.PENDING, later, Mode.STARVED, **hinted) == Look(at(3), R.STARVED)
 
 
 def test_a_hint_that_came_while_bakong_was_asked_is_not_lost() -> None:
-    payment = evolve(PAYMENT, last_check_at=at(1), hint_at=at(1) + timedelta(seconds=1))
+    payment = a_payment(last_check_at=at(1), hint_at=at(1) + timedelta(seconds=1))
     found = next_look(payment, Mode.BULK, now=at(2), outcome=asked(Answer.NOT_FOUND, at(1)))
-    assert found == Look(at(2), "hint", Priority.HINT)
+    assert found == Look(at(2), R.HINT, Priority.HINT)
 
 
 def test_an_open_page_is_looked_at_often_but_not_when_calls_are_few() -> None:
-    assert look(S.PENDING, at(6), viewed_at=at(6)) == Look(at(6) + timedelta(seconds=2), "page_open", 1)
+    assert look(S.PENDING, at(6), viewed_at=at(6)) == Look(at(6) + timedelta(seconds=2), R.PAGE_OPEN, 1)
     assert look(S.PENDING, at(7.5), viewed_at=at(6)).reason == "payer_may_pay"
     assert look(S.TIMEOUT, at(16), viewed_at=at(16)).reason == "look_back"
     assert look(S.PENDING, at(1), Mode.STARVED, viewed_at=at(1)).reason == "starved"
@@ -104,30 +100,30 @@ def test_an_open_page_is_looked_at_often_but_not_when_calls_are_few() -> None:
 def test_no_answer_holds_the_next_look_back() -> None:
     none = asked(Answer.NO_ANSWER, at(1), reason="server_unavailable")
     for failures, seconds in ((1, 5), (2, 10), (3, 20), (6, 160), (7, 300), (50, 300)):
-        payment = evolve(PAYMENT, no_answers=failures, last_check_at=at(1))
+        payment = a_payment(no_answers=failures, last_check_at=at(1))
         held = next_look(payment, Mode.BULK, now=at(1), outcome=none)
-        assert held == Look(at(1) + timedelta(seconds=seconds), "payer_may_pay")
+        assert held == Look(at(1) + timedelta(seconds=seconds), R.PAYER_MAY_PAY)
     told = evolve(none, reason="rate_limited", retry_at=at(4))
-    assert next_look(PAYMENT, Mode.BULK, now=at(1), outcome=told) == Look(at(4), "payer_may_pay")
-    assert next_look(PAYMENT, Mode.BULK, now=at(1), outcome=evolve(told, retry_at=at(1))).reason == "payer_may_pay"
+    assert next_look(a_payment(), Mode.BULK, now=at(1), outcome=told) == Look(at(4), R.PAYER_MAY_PAY)
+    assert next_look(a_payment(), Mode.BULK, now=at(1), outcome=evolve(told, retry_at=at(1))).reason == "payer_may_pay"
 
 
 @pytest.mark.parametrize("mode", [Mode.BULK, Mode.SINGLES, Mode.STARVED, Mode.BLOCKED])
 @pytest.mark.parametrize(
     ("status", "reason", "priority", "now"),
     [
-        (S.PENDING, "starved", 2, at(3)),
-        (S.TIMEOUT, "look_back", 3, at(17)),
-        (S.TIMEOUT, "look_back", 3, at(75)),
-        (S.TIMEOUT, "hint", 0, at(30)),
+        (S.PENDING, R.STARVED, 2, at(3)),
+        (S.TIMEOUT, R.LOOK_BACK, 3, at(17)),
+        (S.TIMEOUT, R.LOOK_BACK, 3, at(75)),
+        (S.TIMEOUT, R.HINT, 0, at(30)),
     ],
 )
 def test_a_look_that_the_rhythm_makes_once_is_made_again_when_nobody_answered(
-    mode: Mode, status: S, reason: str, priority: int, now: datetime
+    mode: Mode, status: S, reason: LookReason, priority: int, now: datetime
 ) -> None:
-    due = evolve(
-        PAYMENT, status=status, next_check_at=now, next_check_reason=reason, priority=priority, last_check_at=now,
-        no_answers=1, hint_at=now - timedelta(minutes=2) if reason == "hint" else None,
+    due = a_payment(
+        status=status, next_check_at=now, next_check_reason=reason, priority=priority, last_check_at=now,
+        no_answers=1, hint_at=now - timedelta(minutes=2) if reason == R.HINT else None,
     )  # fmt: skip
     outage = asked(Answer.NO_ANSWER, now, reason="server_unavailable")
     again = next_look(due, mode, now=now, outcome=outage)
@@ -142,10 +138,10 @@ def test_a_look_that_the_rhythm_makes_once_is_made_again_when_nobody_answered(
 
 
 def test_a_hint_at_an_expired_payment_is_looked_at_until_that_is_answered() -> None:
-    expired = evolve(PAYMENT, status=S.EXPIRED, hint_at=END, last_check_at=END, no_answers=1)
+    expired = a_payment(status=S.EXPIRED, hint_at=END, last_check_at=END, no_answers=1)
     for answer in (Answer.NO_ANSWER, Answer.UNREADABLE):
         held = next_look(expired, Mode.STARVED, now=END, outcome=asked(answer, END, reason="server_unavailable"))
-        assert held == Look(END + timedelta(seconds=5), "hint", Priority.HINT)
+        assert held == Look(END + timedelta(seconds=5), R.HINT, Priority.HINT)
     assert next_look(expired, Mode.BULK, now=END, outcome=asked(Answer.NOT_FOUND, END)).at is None
     a_day_later = END + timedelta(days=1)
     outage = asked(Answer.NO_ANSWER, a_day_later, reason="server_unavailable")
@@ -153,32 +149,32 @@ def test_a_hint_at_an_expired_payment_is_looked_at_until_that_is_answered() -> N
 
 
 def test_a_look_planned_by_a_deadline_that_has_just_passed_keeps_its_time() -> None:
-    planned = evolve(PAYMENT, status=S.TIMEOUT, next_check_at=at(17), next_check_reason="look_back", priority=3)
+    planned = a_payment(status=S.TIMEOUT, next_check_at=at(17), next_check_reason="look_back", priority=3)
     passed = Outcome(answer=Answer.NO_ANSWER, asked_at=None, reason="deadline", retry_at=DEADLINE)
-    assert next_look(planned, Mode.BULK, now=DEADLINE, outcome=passed) == Look(at(17), "look_back", 3)
+    assert next_look(planned, Mode.BULK, now=DEADLINE, outcome=passed) == Look(at(17), R.LOOK_BACK, 3)
 
 
 def test_nothing_holds_the_deadline_back() -> None:
     midnight = asked(Answer.NO_ANSWER, at(1), reason="quota", retry_at=MADE + timedelta(hours=12))
-    assert next_look(PAYMENT, Mode.STARVED, now=at(1), outcome=midnight) == Look(DEADLINE, "deadline")
+    assert next_look(a_payment(), Mode.STARVED, now=at(1), outcome=midnight) == Look(DEADLINE, R.DEADLINE)
 
 
 def test_a_static_code_is_asked_for_no_more_but_its_deadline_passes() -> None:
-    told = {"answer": Answer.STATIC_QR, "last_outcome": "static_qr"}
-    assert look(S.PENDING, at(1), **told) == Look(DEADLINE, "deadline")
+    told: dict[str, Any] = {"answer": Answer.STATIC_QR, "last_outcome": "static_qr"}
+    assert look(S.PENDING, at(1), **told) == Look(DEADLINE, R.DEADLINE)
     assert look(S.TIMEOUT, at(16), **told).at is None
 
 
 def test_after_the_watch_only_an_answer_ends_it() -> None:
     outage = asked(Answer.NO_ANSWER, END, reason="server_unavailable")
-    timeout = evolve(PAYMENT, status=S.TIMEOUT, no_answers=1, last_check_at=END)
+    timeout = a_payment(status=S.TIMEOUT, no_answers=1, last_check_at=END)
     soon = next_look(timeout, Mode.BULK, now=END, outcome=outage)
-    assert soon == Look(END + timedelta(seconds=5), "unverifiable", Priority.LOOK_BACK)
+    assert soon == Look(END + timedelta(seconds=5), R.UNVERIFIABLE, Priority.LOOK_BACK)
     often = next_look(evolve(timeout, no_answers=9), Mode.BULK, now=END, outcome=outage)
-    assert often == Look(END + timedelta(hours=6), "unverifiable", Priority.LOOK_BACK)
+    assert often == Look(END + timedelta(hours=6), R.UNVERIFIABLE, Priority.LOOK_BACK)
     a_week = END + timedelta(days=7)
     given_up = next_look(timeout, Mode.BULK, now=a_week, outcome=asked(Answer.NO_ANSWER, a_week, reason="x"))
-    assert given_up == Look(None, "unverifiable", Priority.LOOK_BACK)
+    assert given_up == Look(None, R.UNVERIFIABLE, Priority.LOOK_BACK)
     for status, answer, ends in (
         (S.TIMEOUT, Answer.FAILED_TX, False),  # only "not found" says that nobody paid
         (S.FAILED, Answer.FAILED_TX, True),
@@ -209,7 +205,7 @@ def test_after_the_watch_only_an_answer_ends_it() -> None:
 def test_what_is_unverifiable(
     status: S, now: datetime, conclusive: datetime | None, answer: Answer, expected: bool
 ) -> None:
-    payment = evolve(PAYMENT, status=status, last_conclusive_at=conclusive)
+    payment = a_payment(status=status, last_conclusive_at=conclusive)
     assert is_unverifiable(payment, asked(answer, now), now) is expected
     flagged = evolve(payment, flags=frozenset({Flag.UNVERIFIABLE.value}))
     assert is_unverifiable(flagged, asked(answer, now), now) is False
@@ -228,7 +224,7 @@ def test_what_is_watched_always_has_a_next_look_in_the_time_of_its_watch(
 ) -> None:
     now = at(minutes)
     hint_at = None if hint is None or hint > minutes else at(hint)
-    payment = evolve(PAYMENT, status=status, no_answers=no_answers, last_check_at=now, hint_at=hint_at)
+    payment = a_payment(status=status, no_answers=no_answers, last_check_at=now, hint_at=hint_at)
     planned = next_look(payment, mode, now=now, outcome=asked(answer, now, reason="x"))
     if now < END:
         assert planned.at is not None

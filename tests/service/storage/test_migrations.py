@@ -1,5 +1,7 @@
 """The schema's history: forward on both databases, to exactly what the code works with, triggers included."""
 
+from functools import partial
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -8,7 +10,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DatabaseError
 
 from bakong_service.storage import migrations, triggers
-from bakong_service.storage.executor import Executor
+from bakong_service.storage.engine.executor import Executor
 from bakong_service.storage.schema import metadata
 
 pytestmark = pytest.mark.anyio
@@ -52,4 +54,4 @@ async def test_the_database_itself_refuses_to_change_what_was_audited(executor: 
     )
     for statement in ("UPDATE audit_log SET actor = 'c'", "DELETE FROM audit_log"):
         with pytest.raises(DatabaseError, match=r"append-only|kept for at least a year"):
-            await executor.run(lambda c, s=statement: c.execute(text(s)))
+            await executor.run(partial(Connection.execute, statement=text(statement)))

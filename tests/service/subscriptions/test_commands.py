@@ -1,14 +1,16 @@
 """`bakong-service plans` and `subscriptions`, as an operator types them."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bakong_service.cli.app import app
 from bakong_service.domain.money import Money
-from bakong_service.operations import credit
+from bakong_service.operations.ledger import credit
+from kit.till import Till
 
 Run = Callable[..., Any]
 
@@ -44,10 +46,10 @@ def run(database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 
 @pytest.fixture
-def reference(desk_of: Callable[[Callable[[Any], Any]], Any]) -> str:
+def reference(desk_of: Callable[[Callable[[Till], Awaitable[object]]], object]) -> str:
     """The subscription of the user u1, paid for just now."""
 
-    async def subscribe(desk: Any) -> str:
+    async def subscribe(desk: Till) -> str:
         return str((await desk.subscribe("FAMILY_PREMIUM")).reference)
 
     return str(desk_of(subscribe))
@@ -58,6 +60,25 @@ def test_plans_are_offered_and_listed(run: Run, reference: str) -> None:
     assert (offered["code"], offered["version"], offered["amount"]) == ("GOLD", 1, "4000")
     assert {plan["code"] for plan in run("plans", "list", "--json")} == {"PREMIUM", "FAMILY_PREMIUM", "GOLD"}
     assert "GOLD" in run("plans", "list")
+
+
+def test_a_plan_is_withdrawn_by_a_command_unless_a_file_says_what_is_sold(
+    run: Run, reference: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    withdrawn = run("plans", "withdraw", "PREMIUM", "--json")
+    assert (withdrawn["code"], withdrawn["on_sale"]) == ("PREMIUM", False)
+    listed = {plan["code"]: plan["on_sale"] for plan in run("plans", "list", "--json")}
+    assert listed == {"PREMIUM": False, "FAMILY_PREMIUM": True}
+    file = tmp_path / "plans.json"
+    terms = {"code": "PREMIUM", "name": "Premium", "price": "0.50", "currency": "USD"}
+    file.write_text(json.dumps({"plans": [terms]}), encoding="utf-8")
+    monkeypatch.setenv("PLANS_FILE", str(file))
+    offer = ("plans", "offer", "PREMIUM", "--name", "Premium", "--amount", "0.50", "--currency", "USD")
+    for words in (("plans", "withdraw", "FAMILY_PREMIUM"), offer):
+        with pytest.raises(SystemExit) as ended:
+            run(*words)
+        assert ended.value.code == 1
+        assert str(file) in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -99,10 +120,10 @@ def test_an_operator_does_for_a_user_what_the_main_backend_would(run: Run, refer
 
 
 def test_a_renewal_that_credit_pays_prints_the_subscription(
-    run: Run, reference: str, desk_of: Callable[[Callable[[Any], Any]], Any]
+    run: Run, reference: str, desk_of: Callable[[Callable[[Till], Awaitable[object]]], object]
 ) -> None:
-    async def give(desk: Any) -> None:
-        await desk.do(credit.grant, user_id="u1", amount=Money(100, "USD"), reason="granted", source="rev_1")
+    async def give(desk: Till) -> None:
+        await desk.do(credit.grant, "u1", Money(100, "USD"), reason="goodwill", actor="operator:sokha")
 
     desk_of(give)
     renewed = run("subscriptions", "renew", reference, "--json")

@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
+from bakong_khqr.money import Currency
 from bakong_service.domain.errors import Invalid
-from bakong_service.domain.money import Money
+from bakong_service.domain.money import EXPONENTS, LEAST, Money
 from bakong_service.domain.plan import DEFAULT_PLANS, PlanTerms
-from bakong_service.operations import plans
-from bakong_service.operations.plans_file import PlansFileError, read_plans
+from bakong_service.operations.subscriptions import plans
+from bakong_service.operations.subscriptions.plans_file import PlansFileError, read_plans
 from bakong_service.storage import audit
-from bakong_service.storage import plans as rows
+from bakong_service.storage.subscriptions import plans as rows
+from kit.there import there
+from kit.till import Till
 
 PREMIUM = {"code": "PREMIUM", "name": "Premium", "price": "0.50", "currency": "USD"}
 
@@ -23,7 +26,7 @@ def terms(price: int = 50, currency: str = "USD", code: str = "NEW", days: int =
 
 
 @pytest.mark.anyio
-async def test_a_price_change_is_a_new_version_and_the_old_one_stays(desk: Any) -> None:
+async def test_a_price_change_is_a_new_version_and_the_old_one_stays(desk: Till) -> None:
     first = await desk.do(plans.offer, terms(50), actor="api:test")
     second = await desk.do(plans.offer, terms(60), actor="api:test")
     assert (first.version, second.version) == (1, 2)
@@ -35,51 +38,51 @@ async def test_a_price_change_is_a_new_version_and_the_old_one_stays(desk: Any) 
 
 
 @pytest.mark.anyio
-async def test_the_same_terms_again_change_nothing(desk: Any) -> None:
+async def test_the_same_terms_again_change_nothing(desk: Till) -> None:
     first = await desk.do(plans.offer, terms(50), actor="api:test")
     assert await desk.do(plans.offer, terms(50), actor="api:test") == first
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("other", [terms(2000, "KHR"), terms(days=31)], ids=["currency", "period"])
-async def test_currency_and_period_of_a_plan_stay(desk: Any, other: PlanTerms) -> None:
+async def test_currency_and_period_of_a_plan_stay(desk: Till, other: PlanTerms) -> None:
     await desk.do(plans.offer, terms(), actor="api:test")
-    with pytest.raises(Invalid, match=r"of NEW is .* and stays so") as refused:
+    with pytest.raises(Invalid, match=r"of NEW is .* and can't become") as refused:
         await desk.do(plans.offer, other, actor="api:test")
     assert refused.value.faults[0].pointer in ("/currency", "/period")
 
 
 @pytest.mark.anyio
-async def test_a_price_that_no_qr_can_ask_for_is_refused(desk: Any) -> None:
+async def test_a_price_that_no_qr_can_ask_for_is_refused(desk: Till) -> None:
     with pytest.raises(Invalid, match="at least 100"):
         await desk.do(plans.offer, terms(99, "KHR"), actor="api:test")
 
 
 @pytest.mark.anyio
-async def test_the_default_plans_are_made_once_and_never_set_back(desk: Any) -> None:
+async def test_the_default_plans_are_made_once_and_never_set_back(desk: Till) -> None:
     await desk.do(plans.ensure_defaults)
     dearer = PlanTerms(code="PREMIUM", name="Premium", price=Money(75, "USD"))
     await desk.do(plans.offer, dearer, actor="api:test")
     await desk.do(plans.ensure_defaults)
-    assert (await desk.read(rows.latest, "PREMIUM")).price == Money(75, "USD")
+    assert there(await desk.read(rows.latest, "PREMIUM")).price == Money(75, "USD")
     assert [plan.price for plan in DEFAULT_PLANS] == [Money(50, "USD"), Money(100, "USD")]
 
 
 @pytest.mark.anyio
-async def test_a_plans_file_has_the_last_word(desk: Any) -> None:
+async def test_a_plans_file_has_the_last_word(desk: Till) -> None:
     await desk.do(plans.offer, terms(75), actor="api:test")
     await desk.do(plans.ensure_defaults, [terms(50)])
-    assert (await desk.read(rows.latest, "NEW")).price == Money(50, "USD")
+    assert there(await desk.read(rows.latest, "NEW")).price == Money(50, "USD")
 
 
 @pytest.mark.anyio
-async def test_an_unknown_plan_is_none(desk: Any) -> None:
+async def test_an_unknown_plan_is_none(desk: Till) -> None:
     assert await desk.read(rows.latest, "NOTHING") is None
     assert await desk.read(rows.of_version, "PREMIUM", 9) is None
 
 
 @pytest.mark.anyio
-async def test_two_starts_at_once_make_one_version(desk: Any) -> None:
+async def test_two_starts_at_once_make_one_version(desk: Till) -> None:
     import anyio
 
     async def start() -> None:
@@ -88,7 +91,7 @@ async def test_two_starts_at_once_make_one_version(desk: Any) -> None:
     async with anyio.create_task_group() as group:
         for _ in range(4):
             group.start_soon(start)
-    assert (await desk.read(rows.latest, "NEW")).version == 1
+    assert there(await desk.read(rows.latest, "NEW")).version == 1
 
 
 def test_a_plans_file_in_toml_and_in_json_say_the_same(tmp_path: Path) -> None:
@@ -111,18 +114,19 @@ def test_a_plans_file_in_toml_and_in_json_say_the_same(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("{", "Expecting"),
-        ("[]", "it holds one member, `plans`"),
+        ("[]", "it takes one member, `plans`"),
         ('{"plans": []}', "at least one plan"),
         ('{"plans": [1]}', "plan 1 is 1; it takes an object"),
-        ({"plan": "X"}, "plan isn't known; it may hold code, name, price, currency, period_days"),
-        ({"code": None}, "code is None; it takes a text"),
-        ({"price": 0.5}, "price is 0.5; it takes a text"),
-        ({"period_days": True}, "period_days is True; it takes a whole number"),
+        ({"plan": "X"}, "plan is unknown; the members are code, name, price, currency, period_days"),
+        ({"code": None}, "code is null; it takes a string"),
+        ({"price": 0.5}, "price is 0.5; it takes a string"),
+        ({"period_days": True}, "period_days is true; it takes a whole number"),
         ({"price": "1e2"}, "amount '1e2'"),
         ({"price": "0.505"}, "0.505"),
         ({"price": "0"}, "it is more than zero"),
-        ({"currency": "EUR"}, "currency is 'EUR'; it may be USD or KHR"),
+        ({"currency": "EUR"}, "currency is EUR; it takes KHR or USD"),
         ({"code": "premium"}, "code is 'premium'; it takes 1 to 32 of A-Z, 0-9 and _"),
+        ({"name": " "}, "name is ' '; it must have 1 to 64 characters"),
         ({"period_days": 0}, "period is 0:00:00; it takes whole seconds, from 1 hour"),
         ({"period_days": 10**12}, "plan 1: "),
     ],
@@ -150,3 +154,7 @@ def test_a_plans_file_with_a_member_missing_or_a_plan_twice_says_which(tmp_path:
 def test_a_plans_file_that_isnt_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(PlansFileError, match=r"none\.toml"):
         read_plans(tmp_path / "none.toml")
+
+
+def test_every_currency_of_khqr_has_a_smallest_amount() -> None:
+    assert set(LEAST) == set(EXPONENTS) == set(Currency)

@@ -1,20 +1,22 @@
 """Every request in every status, on both databases: done, or refused with the code that says what to do instead."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from bakong_service.domain.errors import Refused
 from bakong_service.domain.payment import NewPayment
-from bakong_service.operations import cancelling, payments, plan_changes, renewing
+from bakong_service.operations.payments import requests as payments
+from bakong_service.operations.subscriptions import cancelling, plan_changes, renewing
+from kit.there import there
+from kit.till import Till
 
 pytestmark = pytest.mark.anyio
 
 STATUSES = ("none", "active", "past_due", "cancelled", "expired")
 
 
-async def people(desk: Any) -> dict[str, str]:
+async def people(desk: Till) -> dict[str, str]:
     """A user in each status, now; the reference of their subscription by status."""
     today = desk.now
     ages = {"expired": 40, "past_due": 31, "cancelled": 10, "active": 10}
@@ -29,20 +31,21 @@ async def people(desk: Any) -> dict[str, str]:
     return {status: subscription.reference for status, subscription in found.items()} | {"none": "sub_unknown"}
 
 
-async def buy(desk: Any, user: str, plan: str) -> str:
+async def buy(desk: Till, user: str, plan: str) -> str:
     request = NewPayment(user_id=user, plan=plan)
     return str((await desk.rehearse(payments.create, request, actor="api:test")).purpose)
 
 
-async def ask(desk: Any, reference: str, request: str, plan: str | None = None) -> str:
+async def ask(desk: Till, reference: str, request: str, plan: str | None = None) -> str:
     actor = "api:test"
     match request:
         case "renew":
-            return str((await desk.rehearse(renewing.renew, reference, actor=actor)).payment.purpose)
+            return str(there((await desk.rehearse(renewing.renew, reference, actor=actor)).payment).purpose)
         case "upgrade":
-            return str((await desk.rehearse(plan_changes.upgrade, reference, plan, actor=actor)).payment.purpose)
+            return str(there((await desk.rehearse(plan_changes.upgrade, reference, plan, actor=actor)).payment).purpose)
         case "preview":
-            return "of " + (await desk.rehearse(plan_changes.preview_upgrade, reference, plan)).from_plan
+            quote = await desk.rehearse(plan_changes.preview_upgrade, reference, plan)
+            return "of " + str(quote.from_plan)
         case "downgrade" | "downgrade now":
             at_once = request != "downgrade"
             after = await desk.rehearse(plan_changes.downgrade, reference, plan, at_once=at_once, actor=actor)
@@ -83,14 +86,14 @@ TABLE = [
 ]  # fmt: skip
 
 
-async def come_of(desk: Any, request: str, plan: str | None, user: str, reference: str) -> str:
+async def come_of(desk: Till, request: str, plan: str | None, user: str, reference: str) -> str:
     try:
         return await (buy(desk, user, str(plan)) if request == "buy" else ask(desk, reference, request, plan))
     except Refused as refused:
         return refused.code
 
 
-async def test_every_request_in_every_status(desk: Any) -> None:
+async def test_every_request_in_every_status(desk: Till) -> None:
     references = await people(desk)
     found = [
         (request, plan, tuple([await come_of(desk, request, plan, status, references[status]) for status in STATUSES]))
@@ -99,7 +102,7 @@ async def test_every_request_in_every_status(desk: Any) -> None:
     assert found == TABLE
 
 
-async def test_a_user_with_a_scheduled_downgrade_renews_the_cheaper_plan(desk: Any) -> None:
+async def test_a_user_with_a_scheduled_downgrade_renews_the_cheaper_plan(desk: Till) -> None:
     subscription = await desk.subscribe("FAMILY_PREMIUM")
     await desk.do(plan_changes.downgrade, subscription.reference, "PREMIUM", at_once=False, actor="api:test")
     assert await buy(desk, "u1", "PREMIUM") == "renewal"
@@ -108,10 +111,10 @@ async def test_a_user_with_a_scheduled_downgrade_renews_the_cheaper_plan(desk: A
     assert refused.value.code == "downgrade_scheduled"
 
 
-async def test_a_plan_of_the_same_price_is_changed_to_as_to_a_cheaper_one(desk: Any) -> None:
+async def test_a_plan_of_the_same_price_is_changed_to_as_to_a_cheaper_one(desk: Till) -> None:
     from bakong_service.domain.money import Money
     from bakong_service.domain.plan import PlanTerms
-    from bakong_service.operations import plans
+    from bakong_service.operations.subscriptions import plans
 
     subscription = await desk.subscribe()
     await desk.do(plans.offer, PlanTerms(code="TWIN", name="Twin", price=Money(50, "USD")), actor="api:test")
@@ -120,6 +123,6 @@ async def test_a_plan_of_the_same_price_is_changed_to_as_to_a_cheaper_one(desk: 
             await refused
         assert raised.value.code == "downgrade_instead"
     await desk.do(plan_changes.downgrade, subscription.reference, "TWIN", at_once=False, actor="api:test")
-    assert (await desk.of()).scheduled_plan.code == "TWIN"
+    assert there((await desk.of()).scheduled_plan).code == "TWIN"
     await desk.do(plan_changes.downgrade, subscription.reference, "TWIN", at_once=True, actor="api:test")
     assert ((await desk.of()).plan.code, await desk.credit()) == ("TWIN", 0)

@@ -4,7 +4,7 @@ import pytest
 
 from bakong_service.domain.event import SUBSCRIPTION_EVENTS
 from bakong_service.domain.subscription import REFUSALS, TRANSITIONS, Happening, Status, Transition, transition
-from bakong_service.web.problem_codes import PROBLEM_CODES
+from bakong_service.resources.problem_codes import PROBLEM_CODES
 
 REQUESTS = {
     Happening.UPGRADE_QUOTED,
@@ -35,7 +35,7 @@ def test_only_requests_are_refused() -> None:
     assert {happening for _, happening in REFUSALS} <= REQUESTS
 
 
-def test_the_numbers_are_those_of_the_design() -> None:
+def test_the_rows_are_numbered_from_1_to_16_without_a_gap() -> None:
     numbers = {row.number.rstrip("b") for row in TRANSITIONS if row.number != "R"}
     assert numbers == {f"S{number}" for number in range(1, 17)}
 

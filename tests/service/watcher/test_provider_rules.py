@@ -14,6 +14,7 @@ from bakong_service.domain.outcome import Answer
 from bakong_service.domain.watching import Mode, Priority
 from bakong_service.workers.budget import BudgetSpent
 from bakong_service.workers.reading import outcome_of
+from kit.there import there
 
 NOW = datetime(2026, 11, 1, 16, 59, 59, tzinfo=UTC)
 
@@ -75,8 +76,9 @@ def test_the_circuit_stays_open_longer_after_each_refusal() -> None:
         access = doors.refused(access, "blocked", now)
         assert access.waits(now)
         assert doors.refused(access, "blocked", now) == access  # a call that was under way
-        pauses.append((access.probe_at - now).total_seconds() / 60)
-        now = access.probe_at
+        probe_at = there(access.probe_at)
+        pauses.append((probe_at - now).total_seconds() / 60)
+        now = probe_at
     assert pauses == [5, 10, 20, 30, 30]
     assert access.since == NOW
     answered = doors.single_answered(access, now)
@@ -93,7 +95,8 @@ def test_outages_open_it_at_the_fifth_in_a_row_and_for_less() -> None:
     assert (access.mode, access.reason, access.probe_at) == (
         Mode.BLOCKED, "server_unavailable", NOW + timedelta(seconds=30),
     )  # fmt: skip
-    assert doors.failed(access, access.probe_at).probe_at == access.probe_at + timedelta(minutes=1)
+    probe_at = there(access.probe_at)
+    assert doors.failed(access, probe_at).probe_at == probe_at + timedelta(minutes=1)
 
 
 def test_a_closed_list_is_tried_every_six_hours_and_stays_known_through_an_outage() -> None:

@@ -1,34 +1,30 @@
 """The service over ASGI, on both databases; nothing is mocked but the network."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
+import respx
 
+from bakong_khqr.testing import BakongSimulator
 from bakong_service.app import business_of
 from bakong_service.clock import Clock
-from bakong_service.operations import plans
-from bakong_service.settings import Settings
-from bakong_service.storage.executor import Executor
-from bakong_service.web.application import application
-from bakong_service.web.changes import Changes
-from bakong_service.web.service import Service
-
-ENVIRONMENT = {
-    "MODE": "test",
-    "BAKONG_DEVELOPER_TOKEN": "simulator",
-    "BAKONG_BASE_URL": "http://127.0.0.1:9",
-    "BAKONG_MERCHANT_ID": "sokha@aclb",
-    "MERCHANT_NAME": "Sokha Coffee",
-    "MAIN_BACKEND_API_KEY": "the-main-backend-key-of-the-tests",
-    "KEY_PEPPER": "the-pepper-of-the-tests-0123456789",
-    "ENCRYPTION_KEY": "0123456789abcdef0123456789abcdef",
-}
-LIVE = {
-    **ENVIRONMENT,
-    "MODE": "live",
-    "BAKONG_BASE_URL": "https://api-bakong.nbc.gov.kh",
-}
+from bakong_service.operations.subscriptions import plans
+from bakong_service.operations.unit_of_work import transaction
+from bakong_service.settings import Secret, Settings
+from bakong_service.storage.engine.executor import Executor
+from bakong_service.web.http.changes import Changes
+from bakong_service.web.http.service import Service
+from bakong_service.workers.watcher import Settlement
+from bakong_service.workers.watcher_parts import watcher
+from kit.clocks import BEGIN
+from kit.redis import Redis
+from kit.service import ENVIRONMENT, LIVE, SIMULATOR, ServiceOf, client_of, deeplink
 
 
 @pytest.fixture
@@ -43,15 +39,12 @@ def live_environment() -> dict[str, str]:
     return dict(LIVE)
 
 
-ServiceOf = Callable[..., Service]
-
-
 @pytest.fixture
 async def service_of(executor: Executor) -> ServiceOf:
     """Make a service of settings on this test's database."""
     clock = Clock()
     business = business_of(Settings.from_environment(ENVIRONMENT))
-    await executor.run(lambda connection: plans.ensure_defaults(connection, business, now=clock.now()))
+    await executor.run(transaction(business, "user", clock.now(), plans.ensure_defaults))
 
     def make(**changes: str) -> Service:
         settings = Settings.from_environment({**ENVIRONMENT, **changes})
@@ -73,18 +66,6 @@ def service(service_of: ServiceOf) -> Service:
     return service_of()
 
 
-async def deeplink(payload: str) -> str:
-    """Bakong, as far as links go."""
-    return f"https://bakong.example/{len(payload)}"
-
-
-def client_of(service: Service, key: str | None = ENVIRONMENT["MAIN_BACKEND_API_KEY"]) -> httpx.AsyncClient:
-    """A client of a service, over ASGI."""
-    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-    transport = httpx.ASGITransport(app=application(service), raise_app_exceptions=False)
-    return httpx.AsyncClient(transport=transport, base_url="http://service", headers=headers)
-
-
 @pytest.fixture
 async def client(service: Service) -> AsyncIterator[httpx.AsyncClient]:
     """The main backend: a client with the first key."""
@@ -99,7 +80,56 @@ async def stranger(service: Service) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+def behind_the_url(router: respx.MockRouter, simulator: BakongSimulator) -> BakongSimulator:
+    app = httpx.ASGITransport(app=simulator.app)
+    router.route(host="127.0.0.1", port=9).mock(side_effect=lambda request: app.handle_async_request(request))
+    return simulator
+
+
 @pytest.fixture
-def client_to() -> Callable[..., httpx.AsyncClient]:
-    """Make a client of a service: `client_to(service, key=...)`."""
-    return client_of
+def simulator(respx_mock: respx.MockRouter) -> BakongSimulator:
+    """The shipped simulator, behind BAKONG_BASE_URL."""
+    return behind_the_url(respx_mock, BakongSimulator())
+
+
+@pytest.fixture
+async def settlement(
+    service: Service, respx_mock: respx.MockRouter, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Settlement]:
+    """The watcher between the service and the simulator, in a world where time stands still. Of two transfers on one
+    code it shows the last."""
+    behind_the_url(respx_mock, BakongSimulator(clock=lambda: BEGIN, duplicate_shows="last"))
+    monkeypatch.setattr(service.clock, "world", lambda: BEGIN)
+    async with httpx.AsyncClient() as http:
+        yield watcher(
+            service.executor, service.business, service.clock,
+            http=http, base_url=SIMULATOR, token="simulator", email=None, daily_limit=None,
+        )  # fmt: skip
+
+
+@pytest.fixture
+async def redis_server(tmp_path: Path) -> AsyncIterator[Redis]:
+    """A running Redis of the test's own, which it may kill; a test is skipped on a machine without one, never in CI."""
+    program = shutil.which("redis-server")
+    if program is None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("no redis-server on this machine")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = await asyncio.create_subprocess_exec(
+        program, "--port", str(port), "--save", "", "--dir", str(tmp_path), stdout=asyncio.subprocess.DEVNULL
+    )
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.01)
+            else:
+                writer.close()
+                await writer.wait_closed()
+                break
+    yield Redis(process, Secret(f"redis://127.0.0.1:{port}"))
+    if process.returncode is None:
+        process.kill()
+        await process.wait()

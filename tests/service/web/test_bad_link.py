@@ -10,15 +10,17 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, Select, func, select
 
 from bakong_service.domain.outcome import Answer, Outcome, Sighting
-from bakong_service.operations.settling import settle
-from bakong_service.storage import payments, receipts, schema
-from bakong_service.storage.executor import DatabaseUnavailable
-from bakong_service.storage.postgresql import PostgresqlExecutor
-from bakong_service.storage.verification import verify
-from bakong_service.web.service import Service
+from bakong_service.operations.payments.settling import settle
+from bakong_service.storage import schema
+from bakong_service.storage.checks.verification import verify
+from bakong_service.storage.engine.executor import DatabaseUnavailable
+from bakong_service.storage.engine.postgresql import PostgresqlExecutor
+from bakong_service.storage.payments import payments, receipts
+from bakong_service.web.http.service import Service
+from kit.link import Link
 
 pytestmark = [pytest.mark.anyio, pytest.mark.postgres]
 
@@ -33,9 +35,13 @@ async def executor(far: PostgresqlExecutor) -> PostgresqlExecutor:
     return far
 
 
+def _all(connection: Connection, query: Select[Any]) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in connection.execute(query)]
+
+
 @pytest.mark.parametrize("fault", ["reset before", "reset after", "late", "silent before", "silent after", "garbage"])
 async def test_a_create_whose_commit_was_lost_makes_one_payment_and_tells_it(
-    client: httpx.AsyncClient, service: Service, link: Any, fault: str
+    client: httpx.AsyncClient, service: Service, link: Link, fault: str
 ) -> None:
     async def create() -> httpx.Response:
         body, headers = {"amount": "2.50", "currency": "USD"}, {"Idempotency-Key": "order-42"}
@@ -52,7 +58,7 @@ async def test_a_create_whose_commit_was_lost_makes_one_payment_and_tells_it(
 
 
 async def test_a_create_that_nobody_knows_the_outcome_of_is_a_503_and_the_same_payment_when_repeated(
-    client: httpx.AsyncClient, service: Service, link: Any
+    client: httpx.AsyncClient, service: Service, link: Link
 ) -> None:
     body, headers = {"amount": "2.50", "currency": "USD"}, {"Idempotency-Key": "order-42"}
     link.arm(("commit", "reset after"), *[("connect", "reset before")] * 3)
@@ -67,7 +73,7 @@ async def test_a_create_that_nobody_knows_the_outcome_of_is_a_503_and_the_same_p
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_whatever_breaks_a_payment_is_made_paid_and_told_once(
-    client: httpx.AsyncClient, service: Service, link: Any, seed: int
+    client: httpx.AsyncClient, service: Service, link: Link, seed: int
 ) -> None:
     await sell_behind_a_bad_link(client, service, link, random.Random(seed))
 
@@ -75,12 +81,12 @@ async def test_whatever_breaks_a_payment_is_made_paid_and_told_once(
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3, 3 + int(os.environ.get("LINKS", "200"))))
 async def test_whatever_breaks_a_payment_is_made_paid_and_told_once_at_length(
-    client: httpx.AsyncClient, service: Service, link: Any, seed: int
+    client: httpx.AsyncClient, service: Service, link: Link, seed: int
 ) -> None:
     await sell_behind_a_bad_link(client, service, link, random.Random(seed))
 
 
-async def sell_behind_a_bad_link(client: httpx.AsyncClient, service: Service, link: Any, rng: random.Random) -> None:
+async def sell_behind_a_bad_link(client: httpx.AsyncClient, service: Service, link: Link, rng: random.Random) -> None:
     made = []
     for order in range(ORDERS):
         body = await ordered(client, link, rng, key=f"order-{order}")
@@ -88,26 +94,26 @@ async def sell_behind_a_bad_link(client: httpx.AsyncClient, service: Service, li
         await paid(service, link, rng, body["reference"], tx_hash=f"{order:064x}")
     link.armed.clear()
     assert len(set(made)) == ORDERS
-    read = partial(service.executor.read, many=True)
     for table in (schema.payments, schema.receipts):
         rows = select(func.count()).select_from(table)
-        assert await read(lambda c, rows=rows: c.execute(rows).scalar_one()) == ORDERS
+        assert await service.executor.read(partial(_all, query=rows), many=True) == [(ORDERS,)]
     told = select(schema.events.c.type, func.count()).group_by(schema.events.c.type)
-    counts = dict(await read(lambda c: c.execute(told).all()))  # type: ignore[arg-type]
-    assert counts == {"payment.created": ORDERS, "payment.paid": ORDERS}
+    counts = await service.executor.read(partial(_all, query=told), many=True)
+    assert sorted(counts) == [("payment.created", ORDERS), ("payment.paid", ORDERS)]
     for reference in made:
         assert (await client.get(f"/v1/payments/{reference}")).json()["status"] == "paid"
     business, now = service.business, service.clock.now()
-    assert await read(lambda c: verify(c, business.vault, subscription_grace=timedelta(days=3), now=now)) == []
+    checked = partial(verify, vault=business.vault, subscription_grace=timedelta(days=3), now=now)
+    assert await service.executor.read(checked, many=True) == []
 
 
-def spoil(link: Any, rng: random.Random) -> None:
+def spoil(link: Link, rng: random.Random) -> None:
     """Let up to two things break next."""
     link.armed.clear()
     link.arm(*[(rng.choice(MOMENTS), rng.choice(FAULTS)) for _ in range(rng.randrange(3))])
 
 
-async def ordered(client: httpx.AsyncClient, link: Any, rng: random.Random, *, key: str) -> dict[str, Any]:
+async def ordered(client: httpx.AsyncClient, link: Link, rng: random.Random, *, key: str) -> dict[str, Any]:
     """A payment, asked for until it is answered."""
     for _ in range(20):
         spoil(link, rng)
@@ -122,7 +128,7 @@ async def ordered(client: httpx.AsyncClient, link: Any, rng: random.Random, *, k
     raise AssertionError("never answered")
 
 
-async def paid(service: Service, link: Any, rng: random.Random, reference: str, *, tx_hash: str) -> None:
+async def paid(service: Service, link: Link, rng: random.Random, reference: str, *, tx_hash: str) -> None:
     """Bakong shows the money, as often as it takes to write it down; and once more."""
     now = service.clock.now()
     sighting = Sighting(
@@ -135,8 +141,7 @@ async def paid(service: Service, link: Any, rng: random.Random, reference: str, 
         try:
             payment = await service.executor.read(lambda c: payments.by_reference(c, reference))
             assert payment is not None
-            found = partial(settle, business=service.business, payment_id=payment.id, outcome=outcome, now=now)
-            await service.executor.run(found)
+            await service.run("user", partial(settle, payment_id=payment.id, outcome=outcome))
         except DatabaseUnavailable:
             continue
         written += 1

@@ -3,23 +3,28 @@
 import csv
 import io
 import json
+import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
 from bakong_service import app as composition
-from bakong_service.cli import opening
 from bakong_service.cli.app import app
 from bakong_service.domain.allowance import PHNOM_PENH
 from bakong_service.domain.money import Money
 from bakong_service.domain.outcome import Answer, Outcome, Sighting
 from bakong_service.domain.payment import NewPayment
-from bakong_service.operations import payments
+from bakong_service.operations.payments import requests as payments
+from bakong_service.operations.unit_of_work import UnitOfWork
 from bakong_service.settings import Settings
+from bakong_service.web.operating import oversight
 
 Command = Callable[..., tuple[int, str]]
 
@@ -32,7 +37,7 @@ def command(
     environment["DATABASE_URL"] = sqlite_url
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(opening.logs, "configure", lambda *_: None)  # the logs of this process are the tests'
+    monkeypatch.setattr("bakong_service.cli.logs.configure", lambda *_: None)  # the logs of this process are the tests'
 
     def run(*arguments: str) -> tuple[int, str]:
         with pytest.raises(SystemExit) as ended:
@@ -52,17 +57,17 @@ def underpaid(command: Command, environment: dict[str, str]) -> str:
         async with composition.opened(Settings.from_environment(environment)) as service:
             now = service.clock.now()
 
-            def operation(connection: Any) -> str:
+            def operation(work: UnitOfWork) -> str:
                 asked = NewPayment(amount=Money(250, "USD"), user_id="u")
-                payment = payments.create(connection, service.business, asked, actor="user", now=now)
+                payment = payments.create(work, asked)
                 sighting = Sighting(
                     tx_hash="h", amount=Decimal("0.01"), currency="USD", to_account="sokha@aclb", sent_at=now
                 )
                 outcome = Outcome(answer=Answer.FOUND, asked_at=now, sighting=sighting)
-                payments.settle(connection, service.business, payment.id, outcome, fence=None, now=now)
+                payments.settle(work, payment.id, outcome)
                 return payment.reference
 
-            return await service.executor.run(operation)
+            return await service.run("user", operation)
 
     return anyio.run(make)
 
@@ -86,6 +91,21 @@ def test_payments_are_shown_listed_and_cancelled(command: Command, underpaid: st
     assert command("payments", "check", underpaid)[0] == 0
 
 
+def test_a_payment_says_in_words_where_its_money_is(command: Command, underpaid: str) -> None:
+    assert told(command("payments", "show", underpaid, "--json"))["value"]["review"] == "0.01"
+    assert "0.01 USD: 0.01 review" in command("payments", "show", underpaid)[1]
+
+
+def test_a_payment_says_what_was_refunded_and_what_still_can_be(command: Command, underpaid: str) -> None:
+    (item,) = told(command("reviews", "list", "--json"))
+    command("reviews", "resolve", item["reference"], "accept")
+    before = command("payments", "show", underpaid)[1]
+    assert re.search(r"refunded +0.00 USD\s+refundable +0.01 USD", before)
+    command("payments", "refund", underpaid, "--refund-reference", "FT1")
+    after = command("payments", "show", underpaid)[1]
+    assert re.search(r"refunded +0.01 USD\s+refundable +0.00 USD", after)
+
+
 def test_reviews_are_listed_and_decided(command: Command, underpaid: str) -> None:
     (item,) = told(command("reviews", "list", "--json"))
     assert item["payment"] == underpaid
@@ -98,7 +118,15 @@ def test_reviews_are_listed_and_decided(command: Command, underpaid: str) -> Non
     (kept,) = told(command("reviews", "list", "--all", "--json"))
     assert (kept["action"], kept["operator"]) == ("accept", "operator:dara")
     refund = ("--refund-reference", "FT1", "--operator", "dara", "--json")
-    assert told(command("payments", "refund", underpaid, *refund))["status"] == "refunded"
+    code, text = command("payments", "refund", underpaid, "--amount", "0.02", *refund)
+    assert code == 1
+    assert "0.02 USD is more than the 0.01 USD that is left" in text
+    refunded = told(command("payments", "refund", underpaid, "--amount", "0.01", *refund))
+    assert (refunded["status"], refunded["value"]["returned"], refunded["value"]["refundable"]) == (
+        "refunded",
+        "0.01",
+        "0.00",
+    )
 
 
 def test_a_day_is_reconciled_as_table_json_and_csv(command: Command, underpaid: str) -> None:
@@ -109,7 +137,9 @@ def test_a_day_is_reconciled_as_table_json_and_csv(command: Command, underpaid: 
     assert found["lines"][0]["payment"] == underpaid
     (row,) = csv.DictReader(io.StringIO(command("reconcile", found["day"], "--format", "csv")[1]))
     assert (row["state"], row["amount"], row["expected"]) == ("review", "0.01", "2.50")
-    assert underpaid in command("reconcile", found["day"])[1]
+    table = command("reconcile", found["day"])[1]
+    assert underpaid in table
+    assert re.search(r"amount +refunded +currency", table)
     assert told(command("reconcile", "2020-01-01", "--format", "json"))["lines"] == []
 
 
@@ -124,14 +154,44 @@ def test_keys_are_made_rotated_and_revoked(command: Command) -> None:
     assert command("keys", "create", "till", "--scope", "everything")[0] == 2
 
 
+def test_a_key_is_made_with_an_end_and_listed_with_its_last_use(command: Command) -> None:
+    create = ("keys", "create", "till", "--scope", "metrics", "--expires-at")
+    made = told(command(*create, "2099-01-31T17:00:00+07:00", "--json"))
+    assert made["expires_at"] == "2099-01-31T10:00:00.000Z"
+    assert command(*create, "2020-01-31T17:00:00+07:00")[0] == 2
+    (listed,) = told(command("keys", "list", "--json"))
+    assert (listed["expires_at"], listed["last_used_at"]) == (made["expires_at"], None)
+    assert "last_used_at" in command("keys", "list")[1]
+
+
 def test_the_budget_and_the_invariants_are_shown(command: Command, underpaid: str) -> None:
     assert told(command("budget", "--json"))["used"] == 0
-    assert command("verify") == (0, "all of it holds\n")
+    assert command("verify") == (0, "all promises hold\n")
     assert told(command("verify", "--json")) == []
 
 
+def test_verify_tells_a_broken_promise_from_what_it_could_not_look_at(
+    command: Command, underpaid: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert command("verify")[0] == 0
+    with closing(sqlite3.connect(environment["DATABASE_URL"].removeprefix("sqlite:///"))) as connection:
+        connection.execute("UPDATE payments SET qr_enc = x'00'")
+        connection.commit()
+    code, text = command("verify")
+    assert (code, "I15" in text) == (1, True)
+    monkeypatch.setattr(oversight, "violations", lambda _: 1 / 0)
+    code, text = command("verify")
+    assert (code, "ZeroDivisionError" in text) == (2, True)
+    for url in (f"sqlite:///{tmp_path / 'empty.db'}", f"sqlite:///{tmp_path}/none/x.db", "mysql://h/n"):
+        monkeypatch.setenv("DATABASE_URL", url)
+        assert command("verify")[0] == 2
+    assert command("budget")[0] == 2  # the settings are wrong
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'empty.db'}")
+    assert command("budget")[0] == 1
+
+
 def test_the_database_is_migrated_once(
-    command: Command, environment: dict[str, str], monkeypatch: Any, tmp_path: Any
+    command: Command, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert command("migrate") == (0, "the database is at 0001 already\n")
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'new.db'}")

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bakong_service.web.problem_codes import PROBLEM_CODES
+from bakong_service.resources.problem_codes import PROBLEM_CODES
+from bakong_service.web.http.service import Service
 from bakong_service.web.routes import ROUTES
-from bakong_service.web.service import Service
+from kit.service import ServiceOf
 
 pytestmark = pytest.mark.anyio
 
@@ -34,8 +35,8 @@ def requests(draw: st.DrawFn) -> tuple[str, str, dict[str, str], bytes | None]:
     """A request to one of the routes: known and unknown members, of any type."""
     route = draw(st.sampled_from(FUZZED))
     path = route.path
-    for name in ("reference", "user_id", "key_id"):
-        path = path.replace(f"{{{name}}}", draw(st.sampled_from(["x", "a b", "%F0%9F%98%80", "..", "main"])))
+    for place in ("reference", "user_id", "key_id"):
+        path = path.replace(f"{{{place}}}", draw(st.sampled_from(["x", "a b", "%F0%9F%98%80", "..", "main"])))
     names = [field.name for shape in (route.body, route.query) if shape for field in shape.__attrs_attrs__]
     name = st.sampled_from([*names, "limit", "starting_after", "ending_before", "wait", "other"])
     query = draw(st.dictionaries(name.filter(lambda each: each != "wait"), texts, max_size=3))
@@ -51,7 +52,7 @@ def database_url(sqlite_url: str) -> str:
 
 
 @pytest.fixture
-def service(service_of: Any) -> Service:
+def service(service_of: ServiceOf) -> Service:
     """A service that doesn't tire of it."""
     made: Service = service_of(RATE_LIMIT="1000000/second")
     return made

@@ -1,13 +1,18 @@
 """What every answer carries, and what is refused at the gate."""
 
+import asyncio
+from ipaddress import ip_network
 from typing import Any
 
 import httpx
 import pytest
 import structlog
+from attrs import evolve
 
-from bakong_service.storage.executor import DatabaseUnavailable
-from bakong_service.web.service import Service
+from bakong_service.storage.engine.executor import DatabaseUnavailable
+from bakong_service.web.http import docs
+from bakong_service.web.http.gate import client_ip
+from bakong_service.web.http.service import Service
 
 pytestmark = pytest.mark.anyio
 
@@ -43,7 +48,14 @@ async def test_each_request_is_one_line_in_the_log_without_its_key(client: httpx
     assert "the-main-backend-key" not in str(line)
 
 
-async def test_property_25_the_database_away_is_a_503_with_retry_after(
+@pytest.mark.parametrize("path", ["/v1/payments/", "/health/ready/", "/docs/", "/v1/events/?cursor=x"])
+async def test_a_slash_too_many_is_a_404_and_never_a_redirect(client: httpx.AsyncClient, path: str) -> None:
+    response = await client.get(path, headers={"Host": "evil.example"})
+    assert response.status_code == 404
+    assert "location" not in response.headers
+
+
+async def test_the_database_away_is_a_503_with_retry_after(
     client: httpx.AsyncClient, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: Any, **__: Any) -> None:
@@ -59,7 +71,7 @@ async def test_property_25_the_database_away_is_a_503_with_retry_after(
     assert (await client.get("/health/live")).status_code == 200
 
 
-async def test_property_25_what_nobody_foresaw_is_a_plain_500_with_its_stack_in_the_log(
+async def test_what_nobody_foresaw_is_a_plain_500_with_its_stack_in_the_log(
     client: httpx.AsyncClient, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(*_: Any, **__: Any) -> None:
@@ -79,9 +91,9 @@ async def test_a_body_that_comes_too_slowly_is_given_up(
 ) -> None:
     import asyncio
 
-    from bakong_service.web import bodies
+    from bakong_service.web.http.server import BOUNDS
 
-    monkeypatch.setattr(bodies, "DEADLINE_SECONDS", 0.01)
+    monkeypatch.setattr("bakong_service.web.http.bodies.BOUNDS", evolve(BOUNDS, body_seconds=0.01))
 
     async def drip() -> Any:
         yield b"{"
@@ -91,12 +103,61 @@ async def test_a_body_that_comes_too_slowly_is_given_up(
     assert (response.status_code, response.json()["code"]) == (408, "body_too_slow")
 
 
-async def test_more_requests_than_memory_allows_are_told_to_come_back(
-    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from bakong_service.web import gate
+PROXIES = tuple(ip_network(text) for text in ("10.0.0.0/8", "fd00::/8"))
 
-    monkeypatch.setattr(gate, "_AT_ONCE", 0)
-    response = await client.get("/v1/payments")
-    assert (response.status_code, response.json()["code"]) == (503, "overloaded")
-    assert response.headers["retry-after"] == "1"
+
+@pytest.mark.parametrize(
+    ("told", "address"),
+    [
+        (["198.51.100.1, 203.0.113.9"], "203.0.113.9"),
+        (["198.51.100.1", "203.0.113.9, 10.0.0.7"], "203.0.113.9"),  # each proxy wrote a line
+        (["203.0.113.9:4711"], "203.0.113.9"),
+        (["[2001:db8::1]:443"], "2001:db8::1"),
+        (["[2001:db8::1]"], "2001:db8::1"),
+        (["2001:db8::1, [fd00::1]"], "2001:db8::1"),
+        (["unknown"], "10.0.0.1"),
+        (["203.0.113.9:port"], "10.0.0.1"),
+        ([], "10.0.0.1"),
+    ],
+)
+def test_a_trusted_proxy_may_write_lines_ports_and_brackets(told: list[str], address: str) -> None:
+    assert client_ip("10.0.0.1", told, PROXIES) == address
+
+
+async def test_a_proxy_that_nobody_named_is_told_once(stranger: httpx.AsyncClient) -> None:
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(3):
+            await stranger.get("/health/live", headers={"X-Forwarded-For": "203.0.113.9"})
+    (line,) = [line for line in lines if line["event"] == "proxy_not_trusted"]
+    assert (line["peer"], line["setting"]) == ("127.0.0.1", "TRUSTED_PROXIES")
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
+async def test_an_open_page_is_made_once_and_has_an_etag(
+    stranger: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    first = await stranger.get(path)
+    monkeypatch.setattr(docs, "_encoded", None)
+    monkeypatch.setattr(docs, "_page", None)
+    assert (await stranger.get(path)).content == first.content
+    known = await stranger.get(path, headers={"If-None-Match": first.headers["etag"]})
+    assert (known.status_code, known.content) == (304, b"")
+
+
+async def test_readiness_is_looked_at_once_a_second(
+    stranger: httpx.AsyncClient, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds, looks = 0.0, []
+    run = service.executor.run
+
+    async def counted(operation: Any, **options: Any) -> Any:
+        looks.append(operation)
+        return await run(operation, **options)
+
+    monkeypatch.setattr(service.executor, "run", counted)
+    monkeypatch.setattr(service.readiness, "_monotonic", lambda: seconds)
+    await asyncio.gather(*(stranger.get("/health/ready") for _ in range(20)))
+    assert len(looks) == 1
+    seconds = 1.0
+    await stranger.get("/health/ready")
+    assert len(looks) == 2

@@ -48,11 +48,11 @@ def test_what_is_no_secret_stays() -> None:
 def untouched() -> object:
     """Put the logging of this process back as it was."""
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, level, before = root.handlers[:], root.level, structlog.get_config()
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
-    structlog.reset_defaults()
+    structlog.configure(**before)
 
 
 def test_a_library_s_exception_with_a_secret_is_one_clean_json_line(

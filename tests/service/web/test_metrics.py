@@ -7,7 +7,9 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bakong_service.web.service import Service
+from bakong_service.alerts import counted
+from bakong_service.storage.bakong import provider_clock
+from bakong_service.web.http.service import Service
 from bakong_service.workers.loop import Loop
 from bakong_service.workers.verification import Verifier
 
@@ -84,3 +86,42 @@ async def test_readiness_tells_its_details_to_who_may_see_metrics_alone(
     assert told["facts"]["payments_watched"] == 0
     wrong = await stranger.get("/health/ready", headers={"Authorization": "Bearer wrong"})
     assert wrong.status_code == 401
+
+
+@pytest.mark.parametrize(("seconds", "degraded"), [(0, False), (30, False), (61, True), (-61, True)])
+async def test_a_clock_that_differs_from_bakongs_by_half_the_grace_is_degraded(
+    client: httpx.AsyncClient, service: Service, seconds: int, degraded: bool
+) -> None:
+    skew = timedelta(seconds=seconds)
+    await service.executor.run(lambda connection: provider_clock.write(connection, skew=skew))
+    told = (await client.get("/health/ready")).json()
+    assert (told["status"], told["degraded"]) == ("ready", degraded)
+    assert told["clock"] == {"trusted": True, "bakong_ahead_seconds": seconds, "differs_from_bakong": degraded}
+
+
+async def test_a_clock_that_is_not_believed_is_degraded(client: httpx.AsyncClient, service: Service) -> None:
+    now = service.clock.now()
+    await service.executor.run(lambda connection: provider_clock.write(connection, distrusted_at=now))
+    told = (await client.get("/health/ready")).json()
+    assert (told["degraded"], told["clock"]["trusted"]) == (True, False)
+
+
+async def test_payments_are_counted_by_status_and_the_delay_of_their_detection_is_told(
+    client: httpx.AsyncClient, service: Service
+) -> None:
+    for _ in range(2):
+        await client.post("/v1/payments", json={"amount": "2.50", "currency": "USD"})
+    service.metrics.detected(4.0)
+    found = await scraped(client)
+    assert found["bakong_payments", "pending"] == 2
+    assert found["bakong_payments", "paid"] == 0
+    text = (await client.get("/metrics")).text
+    assert 'bakong_payment_detection_seconds_bucket{le="2.0"} 0.0' in text
+    assert 'bakong_payment_detection_seconds_bucket{le="5.0"} 1.0' in text
+
+
+async def test_every_line_of_the_log_that_a_person_should_look_at_is_counted(client: httpx.AsyncClient) -> None:
+    before = (await scraped(client)).get(("bakong_alerts_total", "webhook_failed"), 0)
+    for method in ("error", "info"):
+        assert counted(None, method, {"event": "webhook_failed"}) == {"event": "webhook_failed"}
+    assert (await scraped(client))["bakong_alerts_total", "webhook_failed"] == before + 1

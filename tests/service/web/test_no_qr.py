@@ -4,9 +4,9 @@ import httpx
 import pytest
 
 from bakong_khqr import verify
-from bakong_service.operations import issuing
+from bakong_service.operations.payments import issuing
 from bakong_service.storage import audit
-from bakong_service.web.service import Service
+from bakong_service.web.http.service import Service
 
 pytestmark = pytest.mark.anyio
 

@@ -8,11 +8,14 @@ from typing import Any
 import httpx
 import pytest
 from attrs import evolve
+from starlette.types import Message, Scope
 
 from bakong_khqr.errors import ServerUnavailable
-from bakong_service.operations import payments as operations
-from bakong_service.web.application import application
-from bakong_service.web.service import Service
+from bakong_service.operations.payments import requests as operations
+from bakong_service.web.http.application import application
+from bakong_service.web.http.service import Service
+from kit.service import client_of
+from kit.there import there
 
 pytestmark = pytest.mark.anyio
 
@@ -33,13 +36,13 @@ async def test_the_link_is_asked_for_when_it_is_wanted(client: httpx.AsyncClient
     assert answer.json()["deeplink"] == f"https://bakong.example/{len(payment['qr'])}"
 
 
-async def test_the_original_s_flaw_32_without_bakong_a_payment_is_made_and_only_its_link_waits(
-    service: Service, client_to: Any
+async def test_without_bakong_a_payment_is_made_and_only_its_link_waits(
+    service: Service,
 ) -> None:
     async def away(_: str) -> str:
         raise ServerUnavailable("no route to host", retry_at=service.clock.now() + timedelta(seconds=90))
 
-    async with client_to(evolve(service, deeplink=away)) as client:
+    async with client_of(evolve(service, deeplink=away)) as client:
         made = await client.post("/v1/payments", json={"amount": "1", "currency": "USD"})
         assert made.status_code == 201
         link = await client.get(made.json()["links"]["deeplink"])
@@ -58,16 +61,16 @@ async def test_a_page_is_told_each_change_until_the_last(service: Service, payme
     told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     gone = asyncio.Event()
 
-    async def receive() -> dict[str, Any]:
+    async def receive() -> Message:
         await gone.wait()
         return {"type": "http.disconnect"}
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: Message) -> None:
         for line in message.get("body", b"").decode().splitlines():
             if line.startswith("data: "):
                 await told.put(json.loads(line.removeprefix("data: ")))
 
-    scope = {
+    scope: Scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
@@ -77,17 +80,20 @@ async def test_a_page_is_told_each_change_until_the_last(service: Service, payme
         "query_string": b"",
         "root_path": "",
         "scheme": "http",
-        "headers": [(b"authorization", f"Bearer {service.settings.main_backend_api_key.reveal()}".encode())],
+        "headers": [(b"authorization", f"Bearer {there(service.settings.main_backend_api_key).reveal()}".encode())],
         "client": ("127.0.0.1", 1),
         "server": ("service", 80),
     }
-    stream = asyncio.create_task(application(service)(scope, receive, send))  # type: ignore[arg-type]  # plain dicts
+    stream = asyncio.create_task(application(service)(scope, receive, send))
     async with asyncio.timeout(10):
         assert (await told.get())["status"] == "pending"
-        await service.executor.run(
-            lambda connection: operations.cancel(
-                connection, service.business, payment["reference"], reason="x", actor="user", now=service.clock.now()
-            )
+        await service.run(
+            "user",
+            lambda work: operations.cancel(
+                work,
+                payment["reference"],
+                reason="x",
+            ),
         )
         assert (await told.get())["status"] == "cancelled"
         await stream  # nothing more can come: it ends by itself

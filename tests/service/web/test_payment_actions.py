@@ -1,13 +1,18 @@
 """What a caller does with payments that exist: list them, wait for them, hint, cancel, and read what is on record."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from bakong_service.operations import payments as operations
-from bakong_service.web.service import Service
+from bakong_service.domain.outcome import Answer, Outcome
+from bakong_service.operations.payments import requests as operations
+from bakong_service.operations.unit_of_work import UnitOfWork, transaction
+from bakong_service.storage.payments import payments
+from bakong_service.web.http.service import Service
+from kit.service import client_of
 
 pytestmark = pytest.mark.anyio
 
@@ -22,10 +27,13 @@ async def made(client: httpx.AsyncClient, **body: Any) -> dict[str, Any]:
 
 
 async def cancelled(service: Service, reference: str) -> None:
-    await service.executor.run(
-        lambda connection: operations.cancel(
-            connection, service.business, reference, reason="test", actor="user", now=service.clock.now()
-        )
+    await service.run(
+        "user",
+        lambda work: operations.cancel(
+            work,
+            reference,
+            reason="test",
+        ),
     )
 
 
@@ -109,6 +117,39 @@ class TestHints:
         assert hinted.json()["next_check_reason"] == "hint"
         assert hinted.json()["next_check_at"] < payment["next_check_at"]
 
+    async def test_a_hint_that_is_not_looked_at_is_not_accepted(
+        self, client: httpx.AsyncClient, service: Service
+    ) -> None:
+        """202 promises a look. A cancelled payment's ten hints are used up here, and its watch goes on as before."""
+        payment = await made(client)
+        here = f"{PATH}/{payment['reference']}"
+        for _ in range(10):
+            assert (await client.post(f"{here}/check")).status_code == 202
+            service.clock.offset += timedelta(seconds=10)
+        await client.post(f"{here}/cancel")
+        now = service.clock.now() + timedelta(minutes=1)
+        seen = Outcome(answer=Answer.NOT_FOUND, asked_at=now)
+
+        def settle(work: UnitOfWork) -> None:
+            row = payments.by_reference(work.connection, payment["reference"])
+            assert row is not None
+            operations.settle(work, row.id, seen)
+
+        await service.executor.run(transaction(service.business, "user", now, settle))
+        refused = await client.post(f"{here}/check")
+        assert (refused.status_code, refused.json()["next_check_reason"]) == (200, "look_back")
+
+    async def test_an_operators_look_is_never_refused(self, client: httpx.AsyncClient, service: Service) -> None:
+        here = f"{PATH}/{(await made(client))['reference']}"
+        for _ in range(12):
+            asked = await client.post(f"{here}/check", json={"by_operator": True})
+            assert (asked.status_code, asked.json()["next_check_reason"]) == (202, "hint")
+        new = {"name": "page", "scopes": ["payments:write"]}
+        key = (await client.post("/v1/keys", json=new)).json()["key"]
+        async with client_of(service, key=key) as page:
+            refused = await page.post(f"{here}/check", json={"by_operator": True})
+            assert (refused.status_code, refused.json()["code"]) == (403, "missing_scope")
+
     async def test_many_are_looked_up_at_once_by_md5(self, client: httpx.AsyncClient) -> None:
         known = await made(client)
         body = {"md5s": [known["md5"], "0" * 32]}
@@ -131,7 +172,7 @@ class TestCancelling:
         assert newest["reason"] == "changed their mind"
         assert (oldest["old_status"], oldest["new_status"]) == (None, "pending")
 
-    async def test_property_24_a_history_is_paged_newest_first(self, client: httpx.AsyncClient) -> None:
+    async def test_a_history_is_paged_newest_first(self, client: httpx.AsyncClient) -> None:
         here = f"{PATH}/{(await made(client))['reference']}"
         await client.post(f"{here}/cancel")
         first = (await client.get(f"{here}/history", params={"limit": 1})).json()
@@ -178,7 +219,7 @@ class TestWrongRequests:
         assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
 
     @pytest.mark.parametrize("md5s", [[], ["0" * 32] * 51, ["X" * 32], ["0" * 31], "0" * 32])
-    async def test_the_original_s_flaw_33_a_wrong_md5_is_a_422(self, client: httpx.AsyncClient, md5s: Any) -> None:
+    async def test_a_wrong_md5_is_a_422(self, client: httpx.AsyncClient, md5s: Any) -> None:
         response = await client.post(f"{PATH}/checks", json={"md5s": md5s})
         assert response.status_code == 422
         assert response.json()["errors"][0]["pointer"].startswith("/md5s")

@@ -50,6 +50,23 @@ def test_one_serve_works_on_a_sqlite_file(stage: Stage, service: Actor) -> None:
     assert "Traceback" not in second.stderr
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links take rights there")
+def test_a_second_serve_through_a_symbolic_link_is_refused(stage: Stage, service: Actor, tmp_path: Path) -> None:
+    link = tmp_path / "link.db"
+    link.symlink_to(stage.folder / "payments.db")
+    second = run(stage, "serve", DATABASE_URL=f"sqlite:///{link}")
+    assert second.returncode == 1
+    assert "another `bakong-service serve` works on" in second.stderr
+
+
+def test_what_a_person_can_put_right_ends_the_start_with_a_message(stage: Stage, tmp_path: Path) -> None:
+    missing = run(stage, "serve", DATABASE_URL=f"sqlite:///{tmp_path / 'none' / 'payments.db'}")
+    assert (missing.returncode, "there is no such directory: make it first" in missing.stderr) == (1, True)
+    option = run(stage, "serve", DATABASE_URL="postgresql://h/n?pgbouncer=true")
+    assert (option.returncode, "the option pgbouncer isn't supported" in option.stderr) == (2, True)
+    assert "Traceback" not in missing.stderr + option.stderr
+
+
 def test_wrong_settings_end_the_start_with_their_names(stage: Stage) -> None:
     refused = run(stage, "serve", PORT="high", ENCRYPTION_KEY="planted-short-key", MERCHANT_NAME="")
     assert refused.returncode == 2
@@ -80,7 +97,7 @@ def test_commands_work_beside_a_running_service(stage: Stage, service: Actor) ->
     history = httpx.get(f"{service.url}/v1/payments/{payment['reference']}/history", headers=headers, trust_env=False)
     assert history.json()["data"][0]["actor"] == "operator:dara"
     verified = run(stage, "verify")
-    assert (verified.returncode, verified.stdout) == (0, "all of it holds\n")
+    assert (verified.returncode, verified.stdout) == (0, "all promises hold\n")
     unknown = run(stage, "payments", "show", "pay_none")
     assert (unknown.returncode, unknown.stderr) == (1, "bakong-service: there is no payment pay_none\n")
 
@@ -89,7 +106,7 @@ def test_a_port_that_is_taken_ends_the_start(stage: Stage, service: Actor, tmp_p
     port = str(httpx.URL(service.url).port)
     refused = run(stage, "serve", PORT=port, DATABASE_URL=f"sqlite:///{tmp_path / 'other.db'}")
     assert refused.returncode == 1
-    assert f"PORT {port} can't be listened at" in refused.stderr
+    assert f"listen at HOST 127.0.0.1 and PORT {port}" in refused.stderr
     assert "Traceback" not in refused.stderr
 
 
@@ -111,7 +128,7 @@ def test_workers_may_run_alone_and_stop_when_told(stage: Stage, service: Actor) 
 def test_a_stop_takes_less_than_ten_seconds_with_a_request_waiting_and_one_half_sent(
     stage: Stage, tmp_path: Path
 ) -> None:
-    """The original's flaw 37: it had no shutdown at all."""
+    """A stop finishes what was begun, and then ends the process."""
     actor = stage.start_service("serve", DATABASE_URL=f"sqlite:///{tmp_path / 'stopped.db'}")
     headers = {"Authorization": f"Bearer {stage.api_key}"}
     body = {"amount": "1.00", "currency": "USD"}
@@ -143,7 +160,7 @@ def test_no_secret_of_the_settings_is_in_any_log(stage: Stage, service: Actor) -
 
 
 def test_an_older_sqlite_file_is_copied_before_it_is_brought_forward(tmp_path: Path) -> None:
-    from bakong_service.storage.opening import copy_beside
+    from bakong_service.storage.engine.opening import copy_beside
 
     path = tmp_path / "payments.db"
     with closing(sqlite3.connect(path)) as connection:

@@ -7,9 +7,11 @@ import httpx
 import pytest
 
 from bakong_service.domain.outcome import Answer, Outcome, Sighting
-from bakong_service.operations import payments as operations
-from bakong_service.storage import payments
-from bakong_service.web.service import Service
+from bakong_service.operations.payments import requests as operations
+from bakong_service.operations.unit_of_work import UnitOfWork
+from bakong_service.storage.payments import payments
+from bakong_service.web.http.service import Service
+from kit.service import ServiceOf, client_of
 
 pytestmark = pytest.mark.anyio
 
@@ -22,12 +24,12 @@ async def money_came(service: Service, reference: str, amount: str) -> None:
     )
     outcome = Outcome(answer=Answer.FOUND, asked_at=now, sighting=sighting)
 
-    def settle(connection: Any) -> None:
-        payment = payments.by_reference(connection, reference)
+    def settle(work: UnitOfWork) -> None:
+        payment = payments.by_reference(work.connection, reference)
         assert payment is not None
-        operations.settle(connection, service.business, payment.id, outcome, fence=None, now=now)
+        operations.settle(work, payment.id, outcome)
 
-    await service.executor.run(settle)
+    await service.run("user", settle)
 
 
 @pytest.fixture
@@ -101,13 +103,13 @@ async def test_unknown_items_are_404(client: httpx.AsyncClient) -> None:
     assert (await client.post("/v1/reviews/rev_none/resolve", json={"action": "accept"})).status_code == 404
 
 
-async def test_the_budget_of_the_day_is_told(service_of: Any, client_to: Any) -> None:
-    async with client_to(service_of(BAKONG_DAILY_LIMIT="100")) as client:
+async def test_the_budget_of_the_day_is_told(service_of: ServiceOf) -> None:
+    async with client_of(service_of(BAKONG_DAILY_LIMIT="100")) as client:
         budget = (await client.get("/v1/budget")).json()
     assert (budget["limit"], budget["used"], budget["budget_remaining"]) == (100, 0, 100)
     assert budget["payments_affordable"] > 50
     assert (budget["mode"], budget["mode_reason"], budget["mode_since"]) == ("starved", "few_calls_left", None)
-    async with client_to(service_of(BAKONG_DAILY_LIMIT="off")) as client:
+    async with client_of(service_of(BAKONG_DAILY_LIMIT="off")) as client:
         assert (await client.get("/v1/budget")).json()["mode"] == "bulk"
 
 

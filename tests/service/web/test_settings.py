@@ -1,13 +1,18 @@
 """The service starts only on settings that make sense, and says all that is wrong at once."""
 
 import os
+from base64 import b64encode
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
+from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bakong_service.settings import Secret, Settings, SettingsError
+from bakong_service.settings.strength import weakness
 
 Environment = dict[str, str]
 
@@ -30,7 +35,19 @@ def test_a_good_environment_of_each_mode_starts(environment: Environment, live_e
 
 
 def test_without_settings_every_required_one_is_named_at_once() -> None:
-    assert set(problems({})) == {"BAKONG_DEVELOPER_TOKEN", "BAKONG_MERCHANT_ID", "MERCHANT_NAME"}
+    required = {"BAKONG_DEVELOPER_TOKEN", "BAKONG_MERCHANT_ID", "MERCHANT_NAME"}
+    assert set(problems({})) == required | {"ENCRYPTION_KEY", "KEY_PEPPER", "MAIN_BACKEND_API_KEY"}
+
+
+def test_one_start_names_what_cannot_be_read_and_what_does_not_go_together(live_environment: Environment) -> None:
+    wrong = {"PORT": "x", "QR_LIFE": "20 min", "KEY_PEPPER": "x" * 40, "MERCHANT_CODE": "M1", "GRACE": "soon"}
+    told = problems({**live_environment, **wrong})
+    assert set(told) == {"PORT", "QR_LIFE", "KEY_PEPPER", "ACQUIRING_BANK", "GRACE"}
+
+
+def test_a_rule_about_a_setting_that_cannot_be_read_is_not_added_to_it(environment: Environment) -> None:
+    assert problems({**environment, "ENCRYPTION_KEY": "short"}).keys() == {"ENCRYPTION_KEY"}
+    assert problems({**environment, "MODE": "both", "KEY_PEPPER": "x"}).keys() == {"MODE"}
 
 
 WRONG = [
@@ -39,6 +56,20 @@ WRONG = [
     ("DATABASE_URL", "payments.db", "sqlite:///file or postgresql://"),
     ("DATABASE_URL", "sqlite://", "memory forgets payments"),
     ("DATABASE_URL", "postgresql+psycopg2://h/n", "sqlite:///file or postgresql://"),
+    ("DATABASE_URL", "sqlite:///x.db?mode=ro", "a SQLite file takes no options"),
+    ("DATABASE_URL", "postgresql://h/n?ssl=require", "the option ssl isn't supported; there are host"),
+    ("DATABASE_URL", "postgresql://h/n?pgbouncer=true", "the option pgbouncer isn't supported"),
+    ("DATABASE_URL", "postgresql://h/n?channel_binding=require", "the option channel_binding isn't supported"),
+    ("DATABASE_URL", "postgresql://h/n?colour=red", "it has an unknown option; there are host"),
+    ("DATABASE_URL", "postgresql://h/n?sslmode=on", "the option sslmode: it may be disable or allow"),
+    ("DATABASE_URL", "postgresql://h/n?sslmode=verify-full", "need sslrootcert"),
+    ("DATABASE_URL", "postgresql://h/n?sslrootcert=/none", "the option sslrootcert: it takes the path of a file"),
+    ("DATABASE_URL", "postgresql://h/n?sslmode=require&sslmode=disable", "the option sslmode is there twice"),
+    ("DATABASE_URL", "postgresql://h/n?connect_timeout=0", "the option connect_timeout: it takes a whole number"),
+    ("DATABASE_URL", "postgresql://h/n?target_session_attrs=standby", "it may be any or primary or read-write"),
+    ("DATABASE_URL", "postgresql://h/n?host=g", "names the host twice"),
+    ("DATABASE_URL", "postgresql://h:1/n?port=2", "names the port twice"),
+    ("DATABASE_POOL", "0", "from 1 to 100"),
     ("REDIS_URL", "http://redis", "redis://"),
     ("REDIS_PORT", "0", "from 1 to 65535"),
     ("BAKONG_BASE_URL", "ftp://bakong", "https:// or http://"),
@@ -85,7 +116,24 @@ LIVE_ONLY = [
     ("MAIN_BACKEND_API_KEY", "", "must be set in live mode"),
     ("KEY_PEPPER", "", "must be set in live mode"),
     ("MAIN_BACKEND_API_KEY", "short", "too weak"),
-    ("KEY_PEPPER", "x" * 40, "too weak"),
+    ("KEY_PEPPER", "x" * 40, "has only 1 different characters"),
+    ("KEY_PEPPER", "0123456789abcdef0123456789abcdef", "repeats itself"),
+    ("KEY_PEPPER", "changeme-changeme-changeme-changeme", "has the words of an example"),
+    ("KEY_PEPPER", "your-32-character-encryption-key!", "has the words of an example"),
+    ("KEY_PEPPER", "password1234password1234password", "has the words of an example"),
+    ("KEY_PEPPER", "abcdefghijklmnopqrstuvwxyz012345", "counts or repeats a character"),
+    ("KEY_PEPPER", "k8Zq2mXw7765432101Lr4TnVb9cHs3JfPa", "counts or repeats a character"),
+    ("NOTIFY_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "has the words of an example"),
+    ("DATABASE_URL", "postgresql://u:p@8.8.8.8/n", "goes to 8.8.8.8 in the clear"),
+    ("DATABASE_URL", "postgresql://u:p@db.example.com/n?sslmode=prefer", "goes to db.example.com in the clear"),
+    ("DATABASE_URL", "postgresql:///n?host=10.0.0.1,db.example.com", "goes to db.example.com in the clear"),
+    ("REDIS_URL", "redis://:p@[2001:4860:4860::8888]:6379/0", "goes to 2001:4860:4860::8888 in the clear"),
+    ("REDIS_HOST", "cache.example.com", "goes to cache.example.com in the clear"),
+    (
+        "MAIN_BACKEND_API_KEY",
+        "bks_test_abcdefghijkl_0123456789abcdef",
+        "a key of test mode, which opens no live service",
+    ),
     ("ENCRYPTION_KEY", "a" * 32, "too weak"),
     ("BAKONG_BASE_URL", "http://127.0.0.1:9000", "takes https://"),
 ]
@@ -111,19 +159,73 @@ def test_live_mode_posts_no_webhook_over_plain_http(live_environment: Environmen
     )
 
 
-def test_two_secrets_may_not_be_the_same(environment: Environment) -> None:
-    same = environment["ENCRYPTION_KEY"]
-    assert "is the same as" in problems({**environment, "KEY_PEPPER": same})["ENCRYPTION_KEY"]
+PRIVATE = [
+    ("DATABASE_URL", "postgresql://u:p@10.1.2.3/n"),
+    ("DATABASE_URL", "postgresql://u:p@100.64.0.1/n"),
+    ("DATABASE_URL", "postgresql://u:p@[fd00::1]/n"),
+    ("DATABASE_URL", "postgresql://u:p@db/n"),
+    ("DATABASE_URL", "postgresql://u:p@db.default.svc.cluster.local/n"),
+    ("DATABASE_URL", "postgresql:///n?host=/run/postgresql"),
+    ("DATABASE_URL", "postgresql://u:p@db.example.com/n?sslmode=require"),
+    ("REDIS_URL", "rediss://cache.example.com"),
+    ("REDIS_URL", "unix:///run/redis.sock"),
+    ("REDIS_URL", "redis://127.0.0.1"),
+    ("REDIS_HOST", "cache"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), PRIVATE)
+def test_live_mode_takes_what_stays_private_or_encrypted(live_environment: Environment, name: str, value: str) -> None:
+    Settings.from_environment({**live_environment, name: value})
+
+
+@given(st.integers(0, 2**64))
+def test_a_secret_that_was_drawn_at_random_is_taken(seed: int) -> None:
+    drawn = Random(seed).randbytes(32)
+    assert [weakness(text) for text in (drawn.hex(), drawn[:16].hex(), b64encode(drawn).decode())] == [None] * 3
+
+
+EQUAL = [
+    ("KEY_PEPPER", "ENCRYPTION_KEY", "{}"),
+    ("BAKONG_DEVELOPER_TOKEN", "KEY_PEPPER", "{}"),
+    ("DATABASE_URL", "KEY_PEPPER", "postgresql://u:{}@h/n"),
+    ("DATABASE_URL", "KEY_PEPPER", "postgresql://h/n?password={}"),
+    ("REDIS_URL", "KEY_PEPPER", "redis://:{}@h"),
+    ("ENCRYPTION_KEYS", "ENCRYPTION_KEY", "k1:{}"),
+]
+
+
+@pytest.mark.parametrize(("name", "other", "form"), EQUAL)
+def test_two_secrets_may_not_be_the_same(environment: Environment, name: str, other: str, form: str) -> None:
+    told = "\n".join(problems({**environment, name: form.format(environment[other])}).values())
+    assert "is the same as" in told
+    assert environment[other] not in told
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permission bits")
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+@pytest.mark.parametrize("mode", [0o640, 0o620, 0o604, 0o602])
+def test_live_mode_refuses_a_sqlite_file_that_others_may_use(
+    live_environment: Environment, tmp_path: Path, suffix: str, mode: int
+) -> None:
+    live_environment["DATABASE_URL"] = f"sqlite:///{tmp_path / 'payments.db'}"
+    Settings.from_environment(live_environment)
+    for name in ("payments.db", f"payments.db{suffix}"):
+        (tmp_path / name).touch(mode=0o600)
+    Settings.from_environment(live_environment)
+    (tmp_path / f"payments.db{suffix}").chmod(mode)
+    assert "chmod 600" in problems(live_environment)["DATABASE_URL"]
 
 
 def test_no_secret_is_shown_in_a_message_or_a_repr(environment: Environment) -> None:
     planted = "planted-secret"
     wrong = dict.fromkeys(("ENCRYPTION_KEY", "WEBHOOK_SECRET", "NOTIFY_SECRET", "ENCRYPTION_KEYS"), planted)
-    for text in problems({**environment, **wrong, "DATABASE_URL": f"x://u:{planted}@h"}).values():
-        assert planted not in text
-    settings = Settings.from_environment({**environment, "DATABASE_URL": f"postgresql://u:{planted}@h/n"})
+    for url in (f"x://u:{planted}@h", f"postgresql://h/n?password={planted}&{planted}=1&ssl=1"):
+        for text in problems({**environment, **wrong, "DATABASE_URL": url}).values():
+            assert planted not in text
+    found = Settings.from_environment({**environment, "DATABASE_URL": f"postgresql://u:{planted}@h/n"})
     for secret in (planted, *(environment[name] for name in ("MAIN_BACKEND_API_KEY", "KEY_PEPPER", "ENCRYPTION_KEY"))):
-        assert secret not in f"{settings} {settings!r}"
+        assert secret not in f"{found} {found!r}"
     assert str(Secret(planted)) == "********"
 
 
@@ -171,9 +273,12 @@ class TestSecretsFromFiles:
         assert "is set twice" in problems({**environment, "KEY_PEPPER_FILE": str(file)})["KEY_PEPPER"]
 
     @pytest.mark.skipif(os.name == "nt", reason="Windows has no such permission bits")
-    def test_a_file_that_everybody_may_read_is_refused(self, environment: Environment, file: Path) -> None:
+    @pytest.mark.parametrize("mode", [0o644, 0o640, 0o620, 0o602])
+    def test_a_file_that_others_may_read_or_write_is_refused(
+        self, environment: Environment, file: Path, mode: int
+    ) -> None:
         del environment["KEY_PEPPER"]
-        file.chmod(0o644)
+        file.chmod(mode)
         assert "chmod 600" in problems({**environment, "KEY_PEPPER_FILE": str(file)})["KEY_PEPPER"]
 
     def test_a_missing_or_empty_file_is_named(self, environment: Environment, tmp_path: Path) -> None:

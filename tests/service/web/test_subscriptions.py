@@ -1,6 +1,8 @@
 """Subscriptions and plans over HTTP: the one question, the changes, and what is refused."""
 
+import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -8,10 +10,11 @@ import pytest
 
 from bakong_service.domain.money import Money
 from bakong_service.domain.outcome import Answer, Outcome, Sighting
-from bakong_service.operations import credit
-from bakong_service.operations.settling import settle
-from bakong_service.storage import payments
-from bakong_service.web.service import Service
+from bakong_service.operations.ledger import credit
+from bakong_service.operations.payments.settling import settle
+from bakong_service.storage.payments import payments
+from bakong_service.web.http.service import Service
+from kit.service import ServiceOf, client_of
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +34,7 @@ async def pay(service: Service, payment: dict[str, Any]) -> None:
         sent_at=now,
     )
     outcome = Outcome(answer=Answer.FOUND, asked_at=now, sighting=sighting)
-    await service.executor.run(lambda connection: settle(connection, service.business, found.id, outcome, now=now))
+    await service.run("user", lambda work: settle(work, found.id, outcome))
 
 
 async def subscribe(client: httpx.AsyncClient, service: Service, plan: str = "PREMIUM", user: str = "u1") -> str:
@@ -39,10 +42,11 @@ async def subscribe(client: httpx.AsyncClient, service: Service, plan: str = "PR
     made = await client.post("/v1/payments", json={"user_id": user, "plan": plan})
     assert made.status_code == 201, made.text
     await pay(service, made.json())
-    return "/v1/subscriptions/" + (await client.get(f"/v1/users/{user}/subscription")).json()["reference"]
+    reference = (await client.get(f"/v1/users/{user}/subscription")).json()["reference"]
+    return f"/v1/subscriptions/{reference}"
 
 
-async def test_p14_the_one_question_is_answered_first(client: httpx.AsyncClient, service: Service) -> None:
+async def test_the_one_question_is_answered_first(client: httpx.AsyncClient, service: Service) -> None:
     await subscribe(client, service)
     answer = await client.get("/v1/users/u1/subscription")
     subscription = answer.json()
@@ -76,7 +80,7 @@ async def test_the_answer_is_right_to_the_second_though_no_worker_runs(
     assert (await client.get("/v1/subscriptions")).json()["data"][0]["status"] == "expired"
 
 
-async def test_p14_the_renewal_is_ready_when_its_time_has_come(client: httpx.AsyncClient, service: Service) -> None:
+async def test_the_renewal_is_ready_when_its_time_has_come(client: httpx.AsyncClient, service: Service) -> None:
     await subscribe(client, service)
     service.clock.offset += timedelta(days=24)
     open_payment = (await client.get("/v1/users/u1/subscription")).json()["open_payment"]
@@ -84,7 +88,7 @@ async def test_p14_the_renewal_is_ready_when_its_time_has_come(client: httpx.Asy
     assert (await client.get(f"/v1/payments/{open_payment['reference']}")).json()["qr"].startswith("000201")
 
 
-async def test_p15_every_change_answers_with_the_subscription_as_it_is_then(
+async def test_every_change_answers_with_the_subscription_as_it_is_then(
     client: httpx.AsyncClient, service: Service
 ) -> None:
     path = await subscribe(client, service, "FAMILY_PREMIUM")
@@ -96,7 +100,7 @@ async def test_p15_every_change_answers_with_the_subscription_as_it_is_then(
     resumed = await client.post(f"{path}/resume")
     assert (resumed.status_code, resumed.json()["status"]) == (200, "active")
     now = await client.post(f"{path}/downgrade", json={"plan": "PREMIUM", "at": "now"})
-    assert now.json()["credit"] == {"amount": "0.49", "currency": "USD"}
+    assert now.json()["credit"] == {"amount": "0.50", "currency": "USD"}
     ended = await client.post(f"{path}/cancel", json={"at": "now"})
     assert (ended.json()["status"], ended.json()["open_payment"]) == ("expired", None)
     assert ended.json() == (await client.get(path)).json()
@@ -133,11 +137,14 @@ async def test_a_renewal_is_a_payment_or_credit(client: httpx.AsyncClient, servi
     path = await subscribe(client, service)
     asked = await client.post(f"{path}/renew")
     assert (asked.status_code, asked.json()["payment"]["purpose"]) == (201, "renewal")
-    now = service.clock.now()
-    await service.executor.run(
-        lambda connection: credit.grant(
-            connection, service.business, user_id="u1", amount=Money(50, "USD"), reason="granted", source="t", now=now
-        )
+    await service.run(
+        "operator:dara",
+        lambda work: credit.grant(
+            work,
+            "u1",
+            Money(50, "USD"),
+            reason="granted",
+        ),
     )
     paid = await client.post(f"{path}/renew")
     assert (paid.status_code, paid.json()["payment"]) == (200, None)
@@ -191,7 +198,7 @@ async def test_a_bad_body_is_refused_with_pointer_and_rule(
     assert (await client.get(path)).json() == before
 
 
-async def test_p24_the_history_is_told_newest_first_and_pages_both_ways(
+async def test_the_history_is_told_newest_first_and_pages_both_ways(
     client: httpx.AsyncClient, service: Service
 ) -> None:
     path = await subscribe(client, service)
@@ -269,3 +276,29 @@ async def test_a_bad_plan_is_refused_and_nothing_is_sold(
     assert answer.status_code == 422, answer.text
     assert [fault["pointer"] for fault in answer.json()["errors"]] == [pointer]
     assert len((await client.get("/v1/plans")).json()["data"]) == 2
+
+
+async def test_a_plan_is_withdrawn_from_sale_and_offered_again(client: httpx.AsyncClient) -> None:
+    withdrawn = await client.post("/v1/plans/PREMIUM/withdraw")
+    assert (withdrawn.status_code, withdrawn.json()["on_sale"]) == (200, False)
+    listed = {plan["code"]: plan["on_sale"] for plan in (await client.get("/v1/plans")).json()["data"]}
+    assert listed == {"FAMILY_PREMIUM": True, "PREMIUM": False}
+    refused = await client.post("/v1/payments", json={"user_id": "u", "plan": "PREMIUM"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "plan_withdrawn")
+    terms = {"code": "PREMIUM", "name": "Premium", "amount": "0.50", "currency": "USD"}
+    offered = await client.post("/v1/plans", json=terms)
+    assert (offered.json()["on_sale"], offered.json()["version"]) == (True, 1)
+    unknown = await client.post("/v1/plans/GOLD/withdraw")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "plan_not_found")
+
+
+async def test_where_a_plans_file_is_set_nobody_else_says_what_is_sold(service_of: ServiceOf, tmp_path: Path) -> None:
+    file = tmp_path / "plans.json"
+    terms = {"code": "PREMIUM", "name": "Premium", "price": "0.50", "currency": "USD"}
+    file.write_text(json.dumps({"plans": [terms]}), encoding="utf-8")
+    async with client_of(service_of(PLANS_FILE=str(file))) as client:
+        dearer = {"code": "PREMIUM", "name": "Premium", "amount": "5.00", "currency": "USD"}
+        for refused in (await client.post("/v1/plans", json=dearer), await client.post("/v1/plans/PREMIUM/withdraw")):
+            assert (refused.status_code, refused.json()["code"]) == (409, "kept_by_plans_file")
+            assert str(file) in refused.json()["detail"]
+        assert {plan["version"] for plan in (await client.get("/v1/plans")).json()["data"]} == {1}

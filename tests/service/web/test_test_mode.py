@@ -1,6 +1,6 @@
 """Test mode: a clock that is moved on, a payer behind the simulator. Live mode has neither."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -9,8 +9,9 @@ import respx
 
 from bakong_khqr.testing import BakongSimulator
 from bakong_service.storage import test_clock
-from bakong_service.web.service import Service
+from bakong_service.web.http.service import Service
 from bakong_service.workers.upkeep import ClockFollower
+from kit.service import ServiceOf, client_of
 
 pytestmark = pytest.mark.anyio
 
@@ -18,18 +19,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def database_url(sqlite_url: str) -> str:
     return sqlite_url
-
-
-SIMULATOR = "http://127.0.0.1:9"
-
-
-@pytest.fixture
-def simulator(respx_mock: respx.MockRouter) -> BakongSimulator:
-    """The shipped simulator, behind BAKONG_BASE_URL."""
-    simulator = BakongSimulator()
-    app = httpx.ASGITransport(app=simulator.app)
-    respx_mock.route(host="127.0.0.1", port=9).mock(side_effect=lambda request: app.handle_async_request(request))
-    return simulator
 
 
 async def test_the_clock_moves_everywhere_and_is_kept(
@@ -69,15 +58,34 @@ async def test_a_payer_pays_what_the_qr_asks_for(client: httpx.AsyncClient, simu
     payment = (await client.post("/v1/payments", json={"amount": "2.50", "currency": "USD"})).json()
     paid = await client.post("/v1/test/pay", json={"reference": payment["reference"]})
     assert paid.status_code == 200, paid.text
-    transaction = paid.json()["transaction"]
-    assert (transaction["md5"], transaction["amount"]) == (payment["md5"], "2.50")
+    assert (paid.json()["payment"], paid.json()["amount"]) == (payment["reference"], "2.50")
+
+
+async def test_what_was_paid_has_the_decimals_of_its_currency(
+    client: httpx.AsyncClient, simulator: BakongSimulator
+) -> None:
+    payment = (await client.post("/v1/payments", json={"amount": "1", "currency": "USD"})).json()
+    paid = await client.post("/v1/test/pay", json={"reference": payment["reference"]})
+    assert paid.json()["amount"] == "1.00"
+
+
+@pytest.mark.parametrize("hours", [-5, 5])
+async def test_a_payer_pays_at_the_service_s_time_whatever_the_simulator_s_is(
+    client: httpx.AsyncClient, service: Service, simulator: BakongSimulator, hours: int
+) -> None:
+    await client.post("/v1/test/clock/advance", json={"seconds": 3600})
+    simulator.clock.offset = timedelta(hours=hours)
+    payment = (await client.post("/v1/payments", json={"amount": "2.50", "currency": "USD"})).json()
+    paid = await client.post("/v1/test/pay", json={"reference": payment["reference"]})
+    late = service.clock.now() - datetime.fromisoformat(paid.json()["sent_at"])
+    assert timedelta(0) <= late < timedelta(minutes=1)
 
 
 async def test_a_payer_may_err(client: httpx.AsyncClient, simulator: BakongSimulator) -> None:
     payment = (await client.post("/v1/payments", json={"amount": "2.50", "currency": "USD"})).json()
     body = {"reference": payment["reference"], "amount": "0.01", "currency": "KHR", "to_account_id": "other@bank"}
     wrong = await client.post("/v1/test/pay", json={**body, "currency": "USD"})
-    assert wrong.json()["transaction"]["to_account_id"] == "other@bank"
+    assert wrong.json()["to_account"] == "other@bank"
     refused = await client.post("/v1/test/pay", json={"reference": payment["reference"], "amount": "x"})
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "refused_by_simulator")
 
@@ -89,9 +97,9 @@ async def test_what_isnt_a_simulator_isnt_told_to_pay(client: httpx.AsyncClient,
     assert (refused.status_code, refused.json()["code"]) == (503, "not_a_simulator")
 
 
-async def test_live_mode_has_neither(service_of: Any, client_to: Any) -> None:
+async def test_live_mode_has_neither(service_of: ServiceOf) -> None:
     live = service_of(MODE="live", BAKONG_BASE_URL="https://api-bakong.nbc.gov.kh")
-    async with client_to(live) as client:
+    async with client_of(live) as client:
         for path in ("/v1/test/clock/advance", "/v1/test/pay"):
             refused = await client.post(path, json={})
             assert (refused.status_code, refused.json()["code"]) == (404, "no_such_route")

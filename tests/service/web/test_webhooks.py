@@ -1,6 +1,7 @@
 """Endpoints, deliveries and the feed over HTTP."""
 
 import json
+from collections.abc import Mapping
 from ipaddress import ip_network
 from typing import Any
 
@@ -9,32 +10,34 @@ import pytest
 from attrs import evolve
 
 from bakong_service import webhooks
-from bakong_service.domain.delivery import SCHEDULES, Answer
+from bakong_service.domain.delivery import SCHEDULES, AttemptResult
 from bakong_service.domain.endpoint import TargetPolicy
 from bakong_service.domain.event import NewEvent
-from bakong_service.operations import endpoints
-from bakong_service.storage import outbox
-from bakong_service.web.service import Service
+from bakong_service.operations.webhooks import endpoints
+from bakong_service.storage.webhooks import outbox
+from bakong_service.web.http.service import Service
+from bakong_service.webhooks.sender import Sender
 from bakong_service.workers.delivery import Deliverer
 from bakong_service.workers.dispatch import Dispatcher
+from kit.service import client_of
 
 pytestmark = pytest.mark.anyio
 URL = "https://shop.example/hooks"
 
 
-class Wire:
+class Wire(Sender):
     """Takes what is posted and answers with a status."""
 
     def __init__(self) -> None:
-        self.posted: list[tuple[str, dict[str, str], bytes]] = []
+        super().__init__(TargetPolicy())
+        self.posted: list[tuple[str, Mapping[str, str], bytes]] = []
         self.status = 204
 
-    async def post(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> AttemptResult:
         self.posted.append((url, headers, body))
-        return Answer(status=self.status, error=None, response="no" if self.status != 204 else None, duration=_NO_TIME)
-
-    def close(self) -> None:
-        """Nothing is open."""
+        return AttemptResult(
+            status=self.status, error=None, response="no" if self.status != 204 else None, duration=_NO_TIME
+        )
 
 
 _NO_TIME = SCHEDULES["default"].steps[0]
@@ -55,7 +58,7 @@ async def happen(service: Service, subject: str = "pay_1", kind: str = "payment.
 async def work(service: Service, wire: Wire) -> None:
     """Dispatch and deliver what is due."""
     await Dispatcher(service.executor, service.business, service.clock).step(service.clock.now())
-    deliverer = Deliverer(service.executor, service.business, service.clock, sender=wire)  # type: ignore[arg-type]
+    deliverer = Deliverer(service.executor, service.business, service.clock, sender=wire)
     while await deliverer.step(service.clock.now()) <= service.clock.now() or deliverer._under_way:
         await deliverer.ended()
 
@@ -115,12 +118,12 @@ async def test_a_bad_endpoint_is_refused_at_its_places(client: httpx.AsyncClient
 
 
 async def test_plain_http_is_taken_in_test_mode_inside_private_networks_alone(
-    client: httpx.AsyncClient, service: Service, client_to: Any
+    client: httpx.AsyncClient, service: Service
 ) -> None:
     assert (await client.post("/v1/endpoints", json={"url": "http://10.0.0.1:8080/"})).status_code == 422
     targets = TargetPolicy(private_networks=(ip_network("10.0.0.0/8"),), plain_http=True)
     business = evolve(service.business, webhooks=evolve(service.business.webhooks, targets=targets))
-    async with client_to(evolve(service, business=business)) as inside:
+    async with client_of(evolve(service, business=business)) as inside:
         assert (await inside.post("/v1/endpoints", json={"url": "http://10.0.0.1:8080/"})).status_code == 201
 
 
@@ -232,18 +235,21 @@ async def test_an_event_stays_under_20_kb_whatever_a_payment_carries(
     assert (too_much.status_code, too_much.json()["errors"][0]["code"]) == (422, "too_large")
 
 
-async def test_webhooks_need_their_scope(client: httpx.AsyncClient, client_to: Any, service: Service) -> None:
+async def test_webhooks_need_their_scope(client: httpx.AsyncClient, service: Service) -> None:
     key = (await client.post("/v1/keys", json={"name": "till", "scopes": ["payments:read"]})).json()["key"]
-    async with client_to(service, key=key) as till:
+    async with client_of(service, key=key) as till:
         for path in ("/v1/endpoints", "/v1/events", "/v1/deliveries"):
             assert (await till.get(path)).json()["code"] == "missing_scope"
 
 
 async def test_the_default_endpoint_is_the_settings_own(client: httpx.AsyncClient, service: Service) -> None:
-    await service.executor.run(
-        lambda c: endpoints.ensure_default(
-            c, service.business, url=URL, secret="a secret of thirty-two characters", now=service.clock.now()
-        )
+    await service.run(
+        "user",
+        lambda work: endpoints.ensure_default(
+            work,
+            url=URL,
+            secret="a secret of thirty-two characters",
+        ),
     )
     (endpoint,) = (await client.get("/v1/endpoints")).json()["data"]
     assert endpoint["name"] == "default"

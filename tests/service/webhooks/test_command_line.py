@@ -10,8 +10,9 @@ import pytest
 from bakong_service.cli.app import app
 from bakong_service.domain.event import NewEvent
 from bakong_service.domain.identifiers import Identifiers
-from bakong_service.storage import outbox
-from bakong_service.storage.executor import connect
+from bakong_service.operations.unit_of_work import transaction
+from bakong_service.storage.engine.executor import connect
+from bakong_service.storage.webhooks import outbox
 
 SETTINGS = {
     "MODE": "test",
@@ -43,8 +44,8 @@ def dispatch_one(url: str) -> None:
     """An event, written and dispatched by the service."""
     from bakong_service.clock import Clock
     from bakong_service.domain.policy import Shop
-    from bakong_service.operations import dispatching
     from bakong_service.operations.business import Business
+    from bakong_service.operations.webhooks import dispatching
     from bakong_service.vault import Vault
 
     business = Business(
@@ -56,7 +57,7 @@ def dispatch_one(url: str) -> None:
         await executor.start()
         event = NewEvent(type="payment.paid", subject="pay_1", previous_status="pending", data={})
         await executor.run(lambda c: outbox.append(c, Identifiers(), event, now=Clock().now()))
-        await executor.run(lambda c: dispatching.dispatch(c, business, now=Clock().now()))
+        await executor.run(transaction(business, "user", Clock().now(), dispatching.dispatch))
         await executor.close()
 
     anyio.run(write)
@@ -70,7 +71,7 @@ def test_an_endpoint_is_made_shown_changed_tested_rotated_and_deleted(run: Run) 
     assert made["secret"] not in run("list", as_json=False)
     assert "https://shop.example/hooks" in run("list", as_json=False).replace("\n", "")
     assert run("change", made["reference"], "--url", "https://shop.example/2")["url"] == "https://shop.example/2"
-    assert run("test", made["reference"])["event"].startswith("evt_")
+    assert run("test", made["reference"])["id"].startswith("evt_")
     assert run("rotate", made["reference"])["secret"] != made["secret"]
     assert run("enable", made["reference"])["state"] == "enabled"
     run("delete", made["reference"], as_json=False)
@@ -85,9 +86,13 @@ def test_deliveries_are_listed_shown_tried_again_and_replayed(run: Run, sqlite_u
     assert run("deliveries", "--state", "failed") == []
     assert run("show", delivery["reference"]) == delivery | {"attempts_made": []}
     assert delivery["reference"] in run("show", delivery["reference"], as_json=False)
-    assert run("retry", delivery["reference"]) == {"delivery": delivery["reference"]}
-    assert run("replay", endpoint, "--since", "2020-01-01T00:00:00") == {"count": 0}
-    assert run("replay", endpoint, "--since", "2020-01-01T00:00:00+07:00", "--all") == {"count": 1}
+    assert run("retry", delivery["reference"])["reference"] == delivery["reference"]
+    assert run("replay", endpoint, "--since", "2020-01-01T00:00:00")["count"] == 0
+    assert run("replay", endpoint, "--since", "2020-01-01T00:00:00+07:00", "--all") == {
+        "object": "replay",
+        "count": 1,
+        "next_after": None,
+    }
     assert len(run("deliveries", "--event", delivery["event"])) == 2
 
 

@@ -3,37 +3,41 @@
 import asyncio
 import json
 import random
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from bakong_service.domain.delivery import Answer, DeliveryState
-from bakong_service.storage.deliveries import LEASE
-from bakong_service.storage.executor import DatabaseUnavailable
+from bakong_service.domain.delivery import AttemptResult, DeliveryState
+from bakong_service.domain.endpoint import TargetPolicy
+from bakong_service.storage.engine.executor import DatabaseUnavailable, Operation
+from bakong_service.storage.webhooks.deliveries import LEASE
+from bakong_service.webhooks.sender import Sender
 from bakong_service.workers import delivery
 from bakong_service.workers.delivery import Deliverer
 from bakong_service.workers.dispatch import Dispatcher
+from kit.receiver import Receiver, Request
+from kit.shopfront import Shopfront
 
 pytestmark = pytest.mark.anyio
 MOMENTS = ("after the commit", "after the dispatch", "after the claim", "before the record")
 
 
-class Wire:
+class Wire(Sender):
     """A receiver that takes everything, until the process is cut off."""
 
     def __init__(self) -> None:
+        super().__init__(TargetPolicy())
         self.taken: list[int] = []
         self.cut = False
 
-    async def post(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> AttemptResult:
         self.taken.append(json.loads(body)["sequence"])
         if self.cut:
             await asyncio.Event().wait()  # the process ends here: what follows never happens
-        return Answer(status=204, error=None, duration=timedelta(0))
-
-    def close(self) -> None:
-        """Nothing is open."""
+        return AttemptResult(status=204, error=None, duration=timedelta(0))
 
 
 async def die(deliverer: Deliverer) -> None:
@@ -43,35 +47,35 @@ async def die(deliverer: Deliverer) -> None:
     await deliverer.ended()
 
 
-async def crash(shop, wire: Wire, moment: str) -> None:
+async def crash(shop: Shopfront, wire: Wire, moment: str) -> None:
     """A process that handles one event and dies at that moment."""
     await shop.happen("pay_1")
     if moment == "after the commit":
         return
-    await Dispatcher(shop.executor, shop.business, shop.clock).step(shop.clock.now())
+    await Dispatcher(shop.till.executor, shop.till.business, shop.till.clock).step(shop.till.now)
     if moment == "after the dispatch":
         return
-    deliverer = Deliverer(shop.executor, shop.business, shop.clock, sender=wire)
+    deliverer = Deliverer(shop.till.executor, shop.till.business, shop.till.clock, sender=wire)
     wire.cut = moment == "before the record"
-    await deliverer.step(shop.clock.now())
+    await deliverer.step(shop.till.now)
     if moment == "before the record":
         await asyncio.sleep(0)  # lets the post arrive
     await die(deliverer)
     wire.cut = False
 
 
-async def check(shop, crashes: int) -> None:
+async def check(shop: Shopfront, crashes: int) -> None:
     wire, chance = Wire(), random.Random(crashes)
     await shop.listen("https://receiver.test/hook")
     shop.restart()
-    shop.deliverer = Deliverer(shop.executor, shop.business, shop.clock, sender=wire)
+    shop.deliverer = Deliverer(shop.till.executor, shop.till.business, shop.till.clock, sender=wire)
     for number in range(crashes):
         moment = MOMENTS[number % len(MOMENTS)]
         await crash(shop, wire, moment)
         if chance.random() < 0.5:
-            shop.clock.advance(LEASE)
+            shop.till.at(shop.till.now + LEASE)
             await shop.deliver()  # another process starts
-    shop.clock.advance(LEASE)
+    shop.till.at(shop.till.now + LEASE)
     await shop.deliver()
     assert wire.taken == sorted(wire.taken), "out of order"
     assert set(wire.taken) == set(range(1, crashes + 1)), "lost"
@@ -79,37 +83,38 @@ async def check(shop, crashes: int) -> None:
     assert len(wire.taken) > crashes or crashes < 4, "no crash made anything arrive twice: the test proves nothing"
 
 
-async def test_every_event_arrives_in_order_through_12_crashes(shop) -> None:
+async def test_every_event_arrives_in_order_through_12_crashes(shop: Shopfront) -> None:
     await check(shop, 12)
 
 
 @pytest.mark.slow
-async def test_every_event_arrives_in_order_through_200_crashes(shop) -> None:
+async def test_every_event_arrives_in_order_through_200_crashes(shop: Shopfront) -> None:
     await check(shop, 200)
 
 
-async def test_an_attempt_that_cant_be_recorded_is_logged_counted_and_made_again(shop, receiver) -> None:
+async def test_an_attempt_that_cant_be_recorded_is_logged_counted_and_made_again(
+    shop: Shopfront, receiver: Receiver
+) -> None:
     await shop.listen(receiver.url)
     await shop.happen("pay_1")
     await shop.dispatch()
-    run, shop.executor.run = shop.executor.run, fails_to_record(shop.executor.run)
-    with capture_logs() as logs:
-        await shop.deliverer.step(shop.clock.now())
+    with capture_logs() as logs, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shop.till.executor, "run", fails_to_record(shop.till.executor.run))
+        await shop.deliverer.step(shop.till.now)
         await shop.deliverer.ended()
-    shop.executor.run = run
     assert [line["event"] for line in logs] == ["webhook_not_recorded"]
     assert shop.deliverer.counts["not_recorded"] == 1
-    shop.clock.advance(LEASE)
+    shop.till.at(shop.till.now + LEASE)
     await shop.deliver()
     assert len(receiver.requests) == 2
     assert await shop.states() == [DeliveryState.DELIVERED]
 
 
-def fails_to_record(run):
+def fails_to_record(run: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     """An executor's `run` whose second call finds the database away."""
     calls = []
 
-    async def failing(operation, **options):
+    async def failing(operation: Operation[Any], **options: Any) -> Any:
         calls.append(operation)
         if len(calls) == 2:
             raise DatabaseUnavailable("the database is away")
@@ -118,11 +123,13 @@ def fails_to_record(run):
     return failing
 
 
-async def test_stopping_waits_for_what_is_under_way_but_not_for_long(shop, receiver, monkeypatch) -> None:
+async def test_stopping_waits_for_what_is_under_way_but_not_for_long(
+    shop: Shopfront, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(delivery, "_PATIENCE_SECONDS", 0.2)
     arrived = asyncio.Event()
 
-    async def by_target(request, writer) -> None:
+    async def by_target(request: Request, writer: asyncio.StreamWriter) -> None:
         if request.target == "/hook/hangs":
             arrived.set()
             await asyncio.Event().wait()
@@ -134,37 +141,37 @@ async def test_stopping_waits_for_what_is_under_way_but_not_for_long(shop, recei
         await shop.listen(f"{receiver.url}/{name}")
     await shop.happen("pay_1")
     await shop.dispatch()
-    await shop.deliverer.step(shop.clock.now())
+    await shop.deliverer.step(shop.till.now)
     await asyncio.wait_for(shop.deliverer.aclose(), 5)
     assert sorted(await shop.states()) == [DeliveryState.DELIVERED, DeliveryState.PENDING]
 
 
-async def test_a_claimed_delivery_is_left_alone_until_its_lease_ends(shop, receiver) -> None:
+async def test_a_claimed_delivery_is_left_alone_until_its_lease_ends(shop: Shopfront, receiver: Receiver) -> None:
     await shop.listen(receiver.url)
     wire = Wire()
     await crash(shop, wire, "before the record")
-    shop.clock.advance(LEASE - timedelta(microseconds=1))
+    shop.till.at(shop.till.now + LEASE - timedelta(microseconds=1))
     await shop.deliver()
     assert receiver.requests == []
-    shop.clock.advance(timedelta(microseconds=1))
+    shop.till.later(microseconds=1)
     await shop.deliver()
     assert len(receiver.requests) == 1
 
 
-async def test_a_worker_whose_lease_ended_changes_nothing(shop, receiver) -> None:
+async def test_a_worker_whose_lease_ended_changes_nothing(shop: Shopfront, receiver: Receiver) -> None:
     await shop.listen(receiver.url)
     await shop.happen("pay_1")
     await shop.dispatch()
-    wire, go = Wire(), asyncio.Event()
+    go = asyncio.Event()
 
-    async def slow(url: str, headers: dict[str, str], body: bytes) -> Answer:
-        await go.wait()
-        return Answer(status=500, error=None, duration=timedelta(seconds=31))
+    class Slow(Wire):
+        async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> AttemptResult:
+            await go.wait()
+            return AttemptResult(status=500, error=None, duration=timedelta(seconds=31))
 
-    wire.post = slow  # type: ignore[method-assign]
-    late = Deliverer(shop.executor, shop.business, shop.clock, sender=wire)
-    await late.step(shop.clock.now())
-    shop.clock.advance(LEASE)
+    late = Deliverer(shop.till.executor, shop.till.business, shop.till.clock, sender=Slow())
+    await late.step(shop.till.now)
+    shop.till.at(shop.till.now + LEASE)
     await shop.deliver()  # another worker takes it, and is done
     go.set()
     await late.ended()

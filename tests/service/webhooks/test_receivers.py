@@ -15,8 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bakong_service import resources
 from bakong_service.domain.event import Event
-from bakong_service.operations.webhook_presenting import body as body_of
 from bakong_service.webhooks import sign
 
 RECEIVERS = Path(__file__).parents[3] / "examples" / "receivers"
@@ -90,7 +90,7 @@ def delivery(number: int, sequence: int, *secrets: str, at: datetime | None = No
         created_at=datetime.now(UTC),
         feed_position=number,
     )
-    body = body_of(event)
+    body = resources.Event.of(event).body()
     return body, sign(event.reference, body, secrets or (OLD,), at=at or datetime.now(UTC))
 
 

@@ -2,30 +2,33 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from bakong_service import resources
 from bakong_service.domain.delivery import SCHEDULES, DeliveryState
 from bakong_service.domain.errors import Conflict, NotFound
-from bakong_service.operations import endpoints as endpoint_operations
-from bakong_service.operations import replays
+from bakong_service.operations.webhooks import endpoints as endpoint_operations
+from bakong_service.operations.webhooks import replays
+from kit.clocks import BEGIN
+from kit.receiver import Receiver, told
+from kit.shopfront import Shopfront
 
 pytestmark = pytest.mark.anyio
 PENDING, DELIVERED, FAILED = DeliveryState.PENDING, DeliveryState.DELIVERED, DeliveryState.FAILED
 
 
-async def replay(shop, reference: str, **options) -> replays.Replayed:
-    options = {"since": shop.started, "actor": "user", "now": shop.clock.now()} | options
-    return await shop.executor.run(lambda c: replays.replay(c, shop.business, reference, **options))
+async def replay(shop: Shopfront, reference: str, **options: Any) -> resources.Replay:
+    options = {"since": BEGIN} | options
+    return await shop.till.do(replays.replay, reference, **options)
 
 
-async def retry(shop, reference: str) -> str:
-    return await shop.executor.run(
-        lambda c: replays.retry(c, shop.business, reference, actor="user", now=shop.clock.now())
-    )
+async def retry(shop: Shopfront, reference: str) -> str:
+    return (await shop.till.do(replays.retry, reference)).reference
 
 
-async def fail_all(shop, receiver, told, subjects: int = 3) -> None:
+async def fail_all(shop: Shopfront, receiver: Receiver, subjects: int = 3) -> None:
     """Dead letters: an event of each subject that failed for good."""
     shop.restart(schedule=SCHEDULES["compat"])
     receiver.answer = told(500)
@@ -33,18 +36,18 @@ async def fail_all(shop, receiver, told, subjects: int = 3) -> None:
         await shop.happen(f"pay_{number}")
     for _ in range(8):
         await shop.deliver()
-        shop.clock.advance(1)
+        shop.till.later(seconds=1)
     receiver.answer = told(204)
     receiver.requests.clear()
 
 
-def subjects(receiver) -> list[str]:
+def subjects(receiver: Receiver) -> list[str]:
     return sorted(json.loads(request.body)["subject"] for request in receiver.requests)
 
 
-async def test_a_dead_letter_is_replayed_with_the_id_it_had(shop, receiver, told) -> None:
+async def test_a_dead_letter_is_replayed_with_the_id_it_had(shop: Shopfront, receiver: Receiver) -> None:
     await shop.listen(receiver.url)
-    await fail_all(shop, receiver, told, 1)
+    await fail_all(shop, receiver, 1)
     (dead,) = await shop.deliveries()
     made = await retry(shop, dead.reference)
     assert made != dead.reference
@@ -54,7 +57,7 @@ async def test_a_dead_letter_is_replayed_with_the_id_it_had(shop, receiver, told
     assert [(row.state, row.replay) for row in await shop.deliveries()] == [(FAILED, 0), (DELIVERED, 1)]
 
 
-async def test_what_was_delivered_may_be_replayed_as_often_as_one_likes(shop, receiver) -> None:
+async def test_what_was_delivered_may_be_replayed_as_often_as_one_likes(shop: Shopfront, receiver: Receiver) -> None:
     await shop.listen(receiver.url)
     await shop.happen()
     await shop.deliver()
@@ -66,7 +69,7 @@ async def test_what_was_delivered_may_be_replayed_as_often_as_one_likes(shop, re
     assert len({request.headers["webhook-id"] for request in receiver.requests}) == 1
 
 
-async def test_a_delivery_that_waits_for_its_next_attempt_goes_at_once(shop, receiver, told) -> None:
+async def test_a_delivery_that_waits_for_its_next_attempt_goes_at_once(shop: Shopfront, receiver: Receiver) -> None:
     await shop.listen(receiver.url)
     receiver.answers = [told(500), told(500)]
     await shop.happen("pay_1")
@@ -81,7 +84,7 @@ async def test_a_delivery_that_waits_for_its_next_attempt_goes_at_once(shop, rec
     assert (await shop.deliveries())[0].attempts == 2
 
 
-async def test_a_replay_holds_up_nothing_and_waits_for_nothing(shop, receiver, told) -> None:
+async def test_a_replay_holds_up_nothing_and_waits_for_nothing(shop: Shopfront, receiver: Receiver) -> None:
     await shop.listen(receiver.url)
     await shop.happen("pay_1")
     await shop.deliver()
@@ -94,15 +97,15 @@ async def test_a_replay_holds_up_nothing_and_waits_for_nothing(shop, receiver, t
     assert [json.loads(request.body)["sequence"] for request in receiver.requests] == [1, 1, 2]
 
 
-async def test_the_dead_letters_of_a_stretch_are_replayed_and_nothing_else(shop, receiver, told) -> None:
+async def test_the_dead_letters_of_a_stretch_are_replayed_and_nothing_else(shop: Shopfront, receiver: Receiver) -> None:
     endpoint = await shop.listen(receiver.url)
-    await fail_all(shop, receiver, told, 3)
-    middle = shop.clock.now()
+    await fail_all(shop, receiver, 3)
+    middle = shop.till.now
     await shop.happen("pay_good")
     await shop.deliver()
     receiver.requests.clear()
     assert (await replay(shop, endpoint.reference, since=middle)).count == 0
-    assert (await replay(shop, endpoint.reference, until=shop.started)).count == 0
+    assert (await replay(shop, endpoint.reference, until=BEGIN)).count == 0
     done = await replay(shop, endpoint.reference, until=middle)
     assert (done.count, done.next_after) == (3, None)
     assert (await replay(shop, endpoint.reference)).count == 0  # they are on their way already
@@ -111,10 +114,12 @@ async def test_the_dead_letters_of_a_stretch_are_replayed_and_nothing_else(shop,
     assert (await replay(shop, endpoint.reference)).count == 0
 
 
-async def test_all_since_a_time_are_replayed_even_to_an_endpoint_that_is_new(shop, receiver) -> None:
+async def test_all_since_a_time_are_replayed_even_to_an_endpoint_that_is_new(
+    shop: Shopfront, receiver: Receiver
+) -> None:
     await shop.happen("pay_old")
-    shop.clock.advance(60)
-    since = shop.clock.now()
+    shop.till.later(seconds=60)
+    since = shop.till.now
     for kind in ("payment.paid", "payment.failed"):
         await shop.happen(f"pay_{kind}", kind)
     await shop.dispatch()
@@ -124,13 +129,16 @@ async def test_all_since_a_time_are_replayed_even_to_an_endpoint_that_is_new(sho
     assert subjects(receiver) == ["pay_payment.paid"]
 
 
-async def test_a_long_stretch_is_replayed_in_several_calls(shop, receiver, monkeypatch) -> None:
+async def test_a_long_stretch_is_replayed_in_several_calls(
+    shop: Shopfront, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(replays, "_AT_ONCE", 4)
     for number in range(10):
         await shop.happen(f"pay_{number}")
     await shop.dispatch()
     endpoint = await shop.listen(receiver.url)
-    counts, after = [], 0
+    counts: list[int] = []
+    after: int | None = 0
     while after is not None:
         done = await replay(shop, endpoint.reference, failed_only=False, after=after)
         counts.append(done.count)
@@ -140,7 +148,7 @@ async def test_a_long_stretch_is_replayed_in_several_calls(shop, receiver, monke
     assert len(set(subjects(receiver))) == 10
 
 
-async def test_what_isnt_there_cant_be_replayed(shop, receiver) -> None:
+async def test_what_isnt_there_cant_be_replayed(shop: Shopfront, receiver: Receiver) -> None:
     with pytest.raises(NotFound):
         await retry(shop, "dlv_1")
     with pytest.raises(NotFound):
@@ -149,10 +157,6 @@ async def test_what_isnt_there_cant_be_replayed(shop, receiver) -> None:
     await shop.happen()
     await shop.deliver()
     (delivery,) = await shop.deliveries()
-    await shop.executor.run(
-        lambda c: endpoint_operations.delete(
-            c, shop.business, endpoint.reference, actor="user", now=shop.clock.now() + timedelta(1)
-        )
-    )
+    await shop.till.do(endpoint_operations.delete, endpoint.reference, now=shop.till.now + timedelta(1))
     with pytest.raises(Conflict, match="is deleted"):
         await retry(shop, delivery.reference)

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakong_service.domain.delivery import SCHEDULES, Answer, Verdict, is_given_up
+from bakong_service.domain.delivery import SCHEDULES, AttemptResult, Verdict, is_given_up
 from bakong_service.webhooks.verdict import retry_after, verdict
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 DEFAULT, COMPAT = SCHEDULES["default"], SCHEDULES["compat"]
 
 
-def answered(status: int | None, header: str | None = None) -> Answer:
-    return Answer(status=status, error=None, retry_after=header, duration=timedelta(0))
+def answered(status: int | None, header: str | None = None) -> AttemptResult:
+    return AttemptResult(status=status, error=None, retry_after=header, duration=timedelta(0))
 
 
 def test_the_default_schedule_is_13_attempts_in_about_three_days() -> None:
@@ -26,7 +26,7 @@ def test_the_default_schedule_is_13_attempts_in_about_three_days() -> None:
     assert timedelta(days=3) < sum(filter(None, waits), timedelta()) < timedelta(days=3, hours=5)
 
 
-def test_p17_the_compat_schedule_is_1_2_4_seconds_and_then_failed() -> None:
+def test_the_compat_schedule_is_1_2_4_seconds_and_then_failed() -> None:
     hour = timedelta(hours=1)
     assert [COMPAT.wait(n, retry_after=hour, chance=1) for n in range(5)] == [
         timedelta(0), timedelta(seconds=1), timedelta(seconds=2), timedelta(seconds=4), None,

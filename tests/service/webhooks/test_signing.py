@@ -93,7 +93,7 @@ def test_what_isnt_ours_is_refused(change: dict[str, str], why: str) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"evt_1", b"\xff"])
 def test_what_is_signed_and_no_event_is_refused(body: bytes) -> None:
-    with pytest.raises(InvalidSignature, match="signed, and yet no JSON"):
+    with pytest.raises(InvalidSignature, match="the body isn't"):
         verify(body, sign("evt_1", body, [SECRET], at=now()), SECRET)
 
 
@@ -135,3 +135,10 @@ def test_a_receiver_imports_nothing_but_the_standard_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["bakong_service"]
+
+
+def test_a_signed_body_that_is_nested_too_deeply_is_refused_by_name() -> None:
+    body = b'{"a":' + b"[" * 3000 + b"]" * 3000 + b"}"
+    now, secret = datetime.now(UTC), "a-secret-of-32-characters-or-more"
+    with pytest.raises(InvalidSignature, match="nested deeper than 100 levels"):
+        verify(body, sign("evt_1", body, [secret], at=now), secret, now=now)
