@@ -113,7 +113,7 @@ class Backend:
 
 def play(backend: Backend) -> list[str]:
     """Play the year; what differs from what must be."""
-    begins = {}
+    begins: dict[str, float] = {}
     for day, user, act, plan in sorted(ACTS, key=lambda row: row[0]):
         backend.wait_for(day)
         came_of_it = backend.do(user, act, plan)

@@ -1,7 +1,8 @@
 """Draw the parts of the documentation that come from tables in the code: `python docs/drawing/draw.py`.
 
-Each module beside this one draws one page: `PAGE` says which, `drawing()` gives its Markdown. It stands between two
-comments, and a test compares it with the code.
+Each module beside this one draws one page: `PAGE` says which, below `docs`, and `drawing()` gives its Markdown. It
+stands between two comments, and a test compares it with the code. A module whose page isn't Markdown has a `COMMENT`:
+what a comment begins with there.
 """
 
 import sys
@@ -16,7 +17,7 @@ END = "<!-- end of the drawing -->"
 
 def page_of(module: str) -> Path:
     """Return the page that a module draws."""
-    return HERE.parent / str(_module(module).PAGE)
+    return (HERE.parent / str(_module(module).PAGE)).resolve()
 
 
 def drawn(module: str, page: str) -> str:
@@ -25,7 +26,9 @@ def drawn(module: str, page: str) -> str:
     before, found, rest = page.partition(begin)
     if not found:
         raise ValueError(f"{page_of(module)} has no line {begin}")
-    return f"{before}{begin}\n\n{_module(module).drawing()}\n{END}{rest.partition(END)[2]}"
+    comment = getattr(_module(module), "COMMENT", "")
+    after = rest.partition(END)[2] or "\n"
+    return f"{before}{begin}\n\n{_module(module).drawing()}\n{comment}{END}{after}"
 
 
 def _module(name: str) -> Any:

@@ -22,7 +22,9 @@ WORDS = {
     On.CREDIT: "an operator puts it on the user's credit",
     On.RETURNED: "an operator sent it back",
     On.NOT_OURS: "an operator says that it isn't ours",
-    On.REFUND: "an operator records a refund",
+    On.REFUND: "an operator records a refund of all that is left",
+    On.REFUND_PART: "an operator records a refund of a part",
+    On.REVERSE: "an operator takes back what a refunded payment bought",
 }
 
 

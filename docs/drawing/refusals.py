@@ -1,6 +1,6 @@
 """Draws the table of refusals."""
 
-from bakong_khqr.advice import ADVICE
+from bakong_khqr.diagnosis._advice import ADVICE
 
 PAGE = "why-is-my-khqr-refused.md"
 

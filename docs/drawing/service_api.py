@@ -1,6 +1,6 @@
 """Draws the table of URLs and the table of problem codes."""
 
-from bakong_service.web.problem_codes import PROBLEM_CODES
+from bakong_service.resources.problem_codes import PROBLEM_CODES
 from bakong_service.web.routes import ROUTES
 
 PAGE = "service/api.md"

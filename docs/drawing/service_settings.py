@@ -1,11 +1,11 @@
 """Draws the table of settings."""
 
-from datetime import timedelta
 from typing import Any
 
 from attrs import NOTHING, fields
 
-from bakong_service.settings import Secret, Settings
+from bakong_service.settings import Settings
+from bakong_service.settings.written import written
 
 PAGE = "service/settings.md"
 
@@ -22,18 +22,8 @@ def table() -> str:
 def default(value: Any) -> str:
     if value is NOTHING:
         return "**required**"
-    if value is None or value == ():
-        return "none"
-    if isinstance(value, Secret):
-        return f"`{value.reveal()}`"
-    return f"`{duration(value) if isinstance(value, timedelta) else value}`"
-
-
-def duration(value: timedelta) -> str:
-    for unit, seconds in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if value.total_seconds() % seconds == 0:
-            return f"{value.total_seconds() / seconds:g} {unit}"
-    return f"{value.total_seconds():g} s"
+    text = written(value)
+    return f"`{text}`" if text else "none"
 
 
 def drawing() -> str:
