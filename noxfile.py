@@ -3,8 +3,11 @@
 Plain pip is enough; where uv is installed it makes the environments faster.
 """
 
+import hashlib
+import json
 import shutil
 import tarfile
+import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -13,11 +16,14 @@ import nox
 nox.needs_version = ">=2025.2"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["lint", "wheels", "tests", "docs", "demo"]
+nox.options.stop_on_first_error = True  # so that the names of what failed are the last thing on the screen
+nox.options.sessions = ["lint", "audit", "wheels", "tests", "docs", "demo"]
 
 ROOT = Path(__file__).parent
 SERVICE = ROOT / "src" / "bakong_service"
 DIST = ROOT / "dist"
+RELEASE = ROOT / "release"
+ADVISORIES = "https://pypi.org/pypi/attrs/24.2.0/json"  # where pip-audit asks, for a version that stays
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -43,6 +49,16 @@ def build_wheels(session: nox.Session) -> dict[str, Path]:
     return {wheel.name.split("-")[0]: wheel for wheel in DIST.glob("*.whl")}
 
 
+def runtime(session: nox.Session) -> str:
+    """Return the Python of a new environment that has both wheels and what they depend on, and nothing else."""
+    folder = Path(session.create_tmp()) / "runtime"
+    session.run("python", "-m", "venv", "--clear", str(folder), silent=True)
+    python = str(next(folder.glob("bin/python")))
+    wheels = map(str, build_wheels(session).values())
+    session.run(python, "-m", "pip", "install", "--quiet", *wheels, external=True)
+    return python
+
+
 def workers(session: nox.Session) -> list[str]:
     """Two workers by default, as CI has cores; `-n` on the command line says otherwise."""
     return [] if any(argument.startswith("-n") for argument in session.posargs) else ["-n", "2", "--dist", "worksteal"]
@@ -56,6 +72,41 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("lint-imports")
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Look for weaknesses: in our code with bandit, and known ones in what the wheels depend on with pip-audit."""
+    session.install(*group("audit"))
+    session.run("bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", "src")
+    try:
+        with urllib.request.urlopen(ADVISORIES, timeout=20) as answer:
+            reached = "vulnerabilities" in json.load(answer)
+    except (OSError, ValueError) as error:
+        session.skip(f"bandit found nothing; pip-audit didn't run, because {ADVISORIES} can't be read: {error}")
+    if not reached:
+        session.skip(f"bandit found nothing; pip-audit didn't run, because {ADVISORIES} has no advisories")
+    own = ("--exclude", "bakong-khqr-sdk", "--exclude", "bakong-service", "--exclude", "pip")
+    frozen = session.run(runtime(session), "-m", "pip", "freeze", *own, silent=True, external=True)
+    requirements = Path(session.create_tmp()) / "requirements.txt"
+    requirements.write_text(str(frozen), encoding="utf-8")
+    # Without the other two, pip-audit would install the requirements; `--strict` makes a version it can't look up fail.
+    session.run("pip-audit", "--strict", "--disable-pip", "--no-deps", "--requirement", str(requirements))
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Put what is published into release/: the wheels and sdists, the list of all their parts (SBOM), and checksums."""
+    session.install(*group("release"))
+    python = runtime(session)
+    shutil.rmtree(RELEASE, ignore_errors=True)
+    shutil.copytree(DIST, RELEASE)
+    parts = RELEASE / "bakong-service.cdx.json"  # the service and all that it needs, so the SDK and its needs too
+    project = ("--pyproject", str(SERVICE / "pyproject.toml"))
+    shape = ("--output-format", "JSON", "--output-reproducible", "--output-file", str(parts))
+    session.run("cyclonedx-py", "environment", *project, *shape, python)
+    sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}" for file in sorted(RELEASE.iterdir())]
+    (RELEASE / "SHA256SUMS").write_text("\n".join(sums) + "\n", encoding="utf-8")
 
 
 @nox.session
@@ -99,6 +150,8 @@ def tests(session: nox.Session, part: str) -> None:
     environment = {"COVERAGE_FILE": str(ROOT / f".coverage.{part}")}
     session.run(*measured, *workers(session), *session.posargs, *folders, env=environment)
     if part == "service":
+        # The browser's own event loop stays open in its process, where no asynchronous test could follow.
+        session.run(*measured, *session.posargs, "tests/checkout", env=environment)
         session.run("coverage", "combine", silent=True)
         session.run("coverage", "report")
         judging = "*/bakong_service/domain/*,*/bakong_service/operations/*"  # no branch of these goes untested
@@ -109,7 +162,7 @@ def tests(session: nox.Session, part: str) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error. `nox -s docs -- serve` shows it while you write."""
     editable(session, "docs")
-    arguments = session.posargs or ["build", "--strict", "--quiet"]
+    arguments = session.posargs or ["build", "--strict"]  # never with --quiet: `--strict` counts what the log shows
     session.run("mkdocs", *arguments, env={"NO_MKDOCS_2_WARNING": "1"})
 
 
@@ -118,6 +171,28 @@ def demo(session: nox.Session) -> None:
     """A payment from the QR to the signed webhook, on this machine alone: simulator, service, receiver."""
     editable(session)
     session.run("bakong-service", "demo", *session.posargs)
+
+
+@nox.session
+def clients(session: nox.Session) -> None:
+    """Generate clients from docs/openapi.json and play a story with each; lint the document. Two minutes, with npm."""
+    editable(session, "clients")
+    folder = session.create_tmp()
+    for command in (("@redocly/cli", "lint"), ("@stoplight/spectral-cli", "lint", "-r", str(ROOT / ".spectral.yaml"))):
+        package, *rest = command
+        session.chdir(folder)
+        session.run("npx", "--yes", package, *rest, str(ROOT / "docs" / "openapi.json"), external=True)
+    session.chdir(ROOT)
+    session.run("python", "examples/clients/play.py", *session.posargs)
+
+
+@nox.session
+def schemathesis(session: nox.Session) -> None:
+    """10,000 cases that Schemathesis makes from the document, on each database (SCHEMATHESIS_CASES)."""
+    editable(session, "test-service")
+    cases = session.env.get("SCHEMATHESIS_CASES") or "10000"
+    arguments = ("-s", "--timeout=0", "tests/service/web/test_schemathesis.py", *session.posargs)
+    session.run("pytest", *arguments, env={"SCHEMATHESIS_CASES": cases})
 
 
 @nox.session
@@ -139,5 +214,19 @@ def kills(session: nox.Session) -> None:
 def benchmarks(session: nox.Session) -> None:
     """Measure, side by side with peers: `nox -s benchmarks -- payloads`. Prints tables; asserts nothing."""
     editable(session, "test-service")
-    for name in session.posargs or sorted(p.name for p in (ROOT / "benchmarks").iterdir() if p.is_dir()):
-        session.run("python", f"benchmarks/{name}/run.py", env={"PYTHONPATH": str(ROOT / "benchmarks")})
+    for name in session.posargs or sorted(p.parent.name for p in (ROOT / "benchmarks").glob("*/run.py")):
+        session.run("python", "-m", f"benchmarks.{name}.run")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure everything as ratios in one run, and keep the table in benchmarks/results/. Ten minutes."""
+    editable(session, "test-service")
+    session.run("python", "-m", "benchmarks.ratios.run", *session.posargs)
+
+
+@nox.session
+def siege(session: nox.Session) -> None:
+    """Besiege a service with strangers and greedy keys, and measure what that leaves for others. Ten minutes."""
+    editable(session, "test-service")
+    session.run("pytest", "-m", "slow", "-s", "--timeout=0", "tests/service/web/test_siege.py", *session.posargs)
