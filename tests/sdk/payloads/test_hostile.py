@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from time import thread_time
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -24,7 +24,7 @@ from bakong_khqr.diagnosis._advice import ADVICE
 
 NOW_MS = 1_764_000_000_000
 NOW = datetime(2025, 11, 24, 16, 0, tzinfo=UTC)
-LIMIT_SECONDS = 0.05
+LIMIT_LINES = 1_000_000  # what CPython 3.11 runs in about 25 ms
 
 SEEDS = [
     KHQR.individual(bakong_account_id="sokha@aclb", merchant_name="Sokha Coffee").payload,
@@ -165,16 +165,20 @@ WORST = {
 
 @pytest.mark.parametrize("text", WORST.values(), ids=WORST.keys())
 @pytest.mark.parametrize("function", [KHQR.decode, verify, lambda text: str(inspect(text)), emv.parse])
-def test_no_text_takes_more_than_50_milliseconds(text: str, function: Callable[[str], Any]) -> None:
-    fastest = LIMIT_SECONDS
+def test_no_text_takes_more_work_than_50_milliseconds_hold(text: str, function: Callable[[str], Any]) -> None:
+    """The work is counted in lines, which no busy machine changes; a pattern that never ends meets the time limit."""
+    lines = 0
+
+    def count(_frame: FrameType, event: str, _argument: Any) -> Callable[..., Any]:
+        nonlocal lines
+        lines += event == "line"
+        return count
+
     tracer = sys.gettrace()
-    sys.settrace(None)  # nor is what measures coverage
+    sys.settrace(count)
     try:
-        for _ in range(3):  # the fastest of three, in time on the processor: other work isn't the text's doing
-            before = thread_time()
-            with suppress(InvalidKHQR):
-                function(text)
-            fastest = min(fastest, thread_time() - before)
+        with suppress(InvalidKHQR):
+            function(text)
     finally:
         sys.settrace(tracer)
-    assert fastest < LIMIT_SECONDS
+    assert 0 < lines < LIMIT_LINES
