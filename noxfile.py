@@ -151,7 +151,7 @@ def tests(session: nox.Session, part: str) -> None:
     session.run(*measured, *workers(session), *session.posargs, *folders, env=environment)
     if part == "service":
         # The browser's own event loop stays open in its process, where no asynchronous test could follow.
-        session.run(*measured, *session.posargs, "tests/checkout", env=environment)
+        session.run(*measured, *workers(session), *session.posargs, "tests/checkout", env=environment)
         session.run("coverage", "combine", silent=True)
         session.run("coverage", "report")
         judging = "*/bakong_service/domain/*,*/bakong_service/operations/*"  # no branch of these goes untested

