@@ -1,6 +1,5 @@
 """The service over ASGI, on both databases; nothing is mocked but the network."""
 
-import asyncio
 import os
 import shutil
 import socket
@@ -16,7 +15,7 @@ from bakong_service.app import business_of
 from bakong_service.clock import Clock
 from bakong_service.operations.subscriptions import plans
 from bakong_service.operations.unit_of_work import transaction
-from bakong_service.settings import Secret, Settings
+from bakong_service.settings import Settings
 from bakong_service.storage.engine.executor import Executor
 from bakong_service.web.http.changes import Changes
 from bakong_service.web.http.service import Service
@@ -116,20 +115,7 @@ async def redis_server(tmp_path: Path) -> AsyncIterator[Redis]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = await asyncio.create_subprocess_exec(
-        program, "--port", str(port), "--save", "", "--dir", str(tmp_path), stdout=asyncio.subprocess.DEVNULL
-    )
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.01)
-            else:
-                writer.close()
-                await writer.wait_closed()
-                break
-    yield Redis(process, Secret(f"redis://127.0.0.1:{port}"))
-    if process.returncode is None:
-        process.kill()
-        await process.wait()
+    redis = Redis(program, port, tmp_path)
+    await redis.start()
+    yield redis
+    await redis.kill()

@@ -70,8 +70,7 @@ async def test_replicas_share_a_rate_through_redis_and_go_on_when_it_is_killed(
     granted = [(await limiter.take(RATE, "key", "a")).granted for limiter in (one, other, one, other)]
     assert granted == [True, True, True, False]
     assert one.is_shared
-    redis_server.process.kill()
-    await redis_server.process.wait()
+    await redis_server.kill()
     started = time.monotonic()
     granted = [(await one.take(RATE, "key", "a")).granted for _ in range(4)]
     assert granted == [False] * 4  # its share is one of three, and it has granted two

@@ -32,33 +32,68 @@ _REPLICA_SECONDS = 60  # a replica that didn't count for so long isn't counted a
 _PREFIX = "bakong-service:"
 
 # A sliding window: it counts the requests of this window, and a share of those of the window before (all of them if the
-# counter is strict). KEYS are the set of replicas and the counters. ARGV are the name of this replica, the seconds for
-# which a replica is counted, and the amount, the window and the strictness (1 or 0) of each counter.
+# counter is strict). A counter has a field for each replica. A replica always says how many requests it granted itself:
+# Redis doesn't know those that were granted while it was away, and a restarted Redis has forgotten the others.
+# KEYS are the set of replicas and the counters. ARGV are the name of this replica, the seconds for which a replica is
+# counted, and of each counter the amount, the window, the strictness (1 or 0), and this replica's own counter: its
+# window's number, and the requests of this window and of the window before.
 _SCRIPT = """
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
-redis.call('ZADD', KEYS[1], now, ARGV[1])
+local replica = ARGV[1]
+redis.call('ZADD', KEYS[1], now, replica)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - tonumber(ARGV[2]))
 redis.call('EXPIRE', KEYS[1], 2 * tonumber(ARGV[2]))
 local answer = {redis.call('ZCARD', KEYS[1]), tostring(now)}
-for number = 2, #KEYS do
-  local at = 3 * (number - 2) + 3
-  local amount, window, strict = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), ARGV[at + 2] == '1'
-  local index = math.floor(now / window)
-  local kept = redis.call('HMGET', KEYS[number], 'index', 'count', 'before')
-  local was, count, before = tonumber(kept[1]), tonumber(kept[2]) or 0, tonumber(kept[3]) or 0
-  if was ~= index then
-    if was == index - 1 then before = count else before = 0 end
-    count = 0
+local function raise(kept, field, least)
+  if (tonumber(kept[field]) or 0) < least then kept[field] = least end
+end
+local function sum(kept, kind)
+  local total = 0
+  for field, count in pairs(kept) do
+    if string.sub(field, 1, #kind) == kind then total = total + count end
   end
+  return total
+end
+for number = 2, #KEYS do
+  local at = 6 * (number - 2) + 3
+  local amount, window, strict = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), ARGV[at + 2] == '1'
+  local own_index, own_count, own_before = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
+  local index = math.floor(now / window)
+  local flat, was, kept = redis.call('HGETALL', KEYS[number]), nil, {}
+  for place = 1, #flat, 2 do
+    if flat[place] == 'index' then was = tonumber(flat[place + 1]) end
+  end
+  for place = 1, #flat, 2 do
+    local field, count = flat[place], tonumber(flat[place + 1])
+    if was == index and field ~= 'index' then
+      kept[field] = count
+    elseif was == index - 1 and string.sub(field, 1, 6) == 'count:' then
+      kept['before:' .. string.sub(field, 7)] = count
+    end
+  end
+  if own_index == index then
+    raise(kept, 'count:' .. replica, own_count)
+    raise(kept, 'before:' .. replica, own_before)
+  elseif own_index == index - 1 then
+    raise(kept, 'before:' .. replica, own_count)
+  end
+  local count, before = sum(kept, 'count:'), sum(kept, 'before:')
   local weight = strict and before or math.floor(before * (1 - (now / window - index)))
   local granted = 0
   if weight + count < amount then
     granted = 1
     count = count + 1
-    redis.call('HSET', KEYS[number], 'index', index, 'count', count, 'before', before)
-    redis.call('EXPIRE', KEYS[number], 2 * window)
+    kept['count:' .. replica] = (kept['count:' .. replica] or 0) + 1
   end
+  kept['index'] = index
+  local fields = {}
+  for field, value in pairs(kept) do
+    fields[#fields + 1], fields[#fields + 2] = field, value
+  end
+  redis.call('DEL', KEYS[number])
+  redis.call('HSET', KEYS[number], unpack(fields))
+  redis.call('EXPIRE', KEYS[number], 2 * window)
   answer[#answer + 1] = granted
   answer[#answer + 1] = count
   answer[#answer + 1] = before
@@ -177,7 +212,8 @@ class Limiter:
         keys = [f"{_PREFIX}replicas", *(_PREFIX + ask.name for ask in asks)]
         arguments: list[str | int] = [self._replica, _REPLICA_SECONDS]
         for ask in asks:
-            arguments += [ask.rate.amount, ask.rate.get_expiry(), int(ask.strict)]
+            own = self._here.get(ask.name, _Counter())
+            arguments += [ask.rate.amount, ask.rate.get_expiry(), int(ask.strict), own.index, own.count, own.before]
         replicas, now, *counted = self._script(keys=keys, args=arguments)
         self._seen_replicas = max(1, int(replicas))
         allowances = []
