@@ -1,11 +1,12 @@
 """`keys`: API keys."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from bakong_service.cli import opening, output
-from bakong_service.cli.options import AsJson, Operator
+from bakong_service.cli.options import AsJson, Operator, When
 from bakong_service.domain.moment import moment
 from bakong_service.domain.scope import Scope
 from bakong_service.operations import keys as operations
@@ -28,8 +29,8 @@ def list_(*, json: AsJson = False) -> None:
 def create(
     name: str,
     *,
-    scope: list[Scope],
-    expires_at: datetime | None = None,
+    scope: Annotated[list[Scope], Parameter(negative=())],
+    expires_at: When | None = None,
     operator: Operator = None,
     json: AsJson = False,
 ) -> None:

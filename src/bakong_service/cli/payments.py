@@ -1,7 +1,6 @@
 """`payments`: what an operator does with payments."""
 
 from collections.abc import Callable
-from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -10,7 +9,7 @@ from cyclopts import App
 
 from bakong_service import resources
 from bakong_service.cli import opening, output
-from bakong_service.cli.options import AsJson, Limit, Operator
+from bakong_service.cli.options import AsJson, Limit, Operator, When
 from bakong_service.domain.payment import Payment, PaymentStatus
 from bakong_service.operations.payments import reading, reviews, whereabouts
 from bakong_service.operations.payments import requests as operations
@@ -83,7 +82,7 @@ def list_(
     *,
     status: PaymentStatus | None = None,
     user_id: str | None = None,
-    since: datetime | None = None,
+    since: When | None = None,
     limit: Limit = 50,
     json: AsJson = False,
 ) -> None:

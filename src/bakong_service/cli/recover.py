@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from bakong_service import app
 from bakong_service.cli import opening, output
-from bakong_service.cli.options import AsJson, Operator
+from bakong_service.cli.options import AsJson, Operator, When
 from bakong_service.domain.lost_payment import Finding, Found, LostPayment
 from bakong_service.domain.moment import moment
 from bakong_service.operations.recovery import recovering
@@ -29,7 +29,7 @@ _TOLD_EVERY = 50  # payments
 
 def recover(
     *,
-    since: datetime,
+    since: When,
     from_: Annotated[list[Path] | None, Parameter(name="--from", negative="")] = None,
     report: Path | None = None,
     operator: Operator = None,

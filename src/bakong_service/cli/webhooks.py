@@ -1,13 +1,13 @@
 """`webhooks`: endpoints, their deliveries, and their dead letters."""
 
-from datetime import UTC, datetime
+from datetime import UTC
 from functools import partial
 
 from cyclopts import App
 
 from bakong_service import resources
 from bakong_service.cli import opening, output
-from bakong_service.cli.options import AsJson, Limit, Operator
+from bakong_service.cli.options import AsJson, Limit, Operator, When
 from bakong_service.domain.delivery import DeliveryState
 from bakong_service.domain.endpoint import EndpointChange, NewEndpoint
 from bakong_service.operations.webhooks import endpoints as operations
@@ -136,8 +136,8 @@ def retry(reference: str, *, operator: Operator = None, json: AsJson = False) ->
 def replay(
     reference: str,
     *,
-    since: datetime,
-    until: datetime | None = None,
+    since: When,
+    until: When | None = None,
     all: bool = False,  # noqa: A002 - the option's name
     operator: Operator = None,
     json: AsJson = False,

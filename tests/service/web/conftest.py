@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 import respx
+from attrs import evolve
 
 from bakong_khqr.testing import BakongSimulator
 from bakong_service.app import business_of
@@ -18,12 +19,16 @@ from bakong_service.operations.unit_of_work import transaction
 from bakong_service.settings import Settings
 from bakong_service.storage.engine.executor import Executor
 from bakong_service.web.http.changes import Changes
+from bakong_service.web.http.places import Places
+from bakong_service.web.http.server import BOUNDS
 from bakong_service.web.http.service import Service
 from bakong_service.workers.watcher import Settlement
 from bakong_service.workers.watcher_parts import watcher
 from kit.clocks import BEGIN
 from kit.redis import Redis
 from kit.service import ENVIRONMENT, LIVE, SIMULATOR, ServiceOf, client_of, deeplink
+
+AT_ONCE = evolve(BOUNDS, refusal_seconds=0)  # tests ask again at once
 
 
 @pytest.fixture
@@ -54,6 +59,7 @@ async def service_of(executor: Executor) -> ServiceOf:
             settings=settings,
             changes=Changes(executor),
             deeplink=deeplink,
+            places=Places(AT_ONCE),
         )
 
     return make

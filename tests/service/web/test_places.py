@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 FEW = evolve(
     BOUNDS, at_work_by_address=1, at_work_without_key=2, at_work_by_key=1, streams_by_key=1, streams=2,
-    queue_seconds=0.05, queue_length=2,
+    queue_seconds=0.05, queue_length=2, refusal_seconds=0,
 )  # fmt: skip
 
 
@@ -147,3 +147,25 @@ async def test_every_place_is_given_back(
     places = service.places
     for kind in (places.by_address, places.by_key, places.streams, places.metrics):
         assert places.taken(kind) == 0
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}], ids=["no key", "a wrong key"])
+async def test_a_stranger_who_asks_too_often_waits_for_the_refusal_and_holds_no_place(
+    service: Service, headers: dict[str, str]
+) -> None:
+    """A stranger who was refused at once asked again at once, and a thousand of them took all the time of a process."""
+    late = evolve(
+        service,
+        settings=evolve(service.settings, rate_limit="2/hour"),
+        places=Places(evolve(BOUNDS, refusal_seconds=3600)),
+    )
+    async with client_of(late, key=None) as stranger:
+        asked = [asyncio.create_task(stranger.get("/v1/payments", headers=headers)) for _ in range(14)]
+        _, waiting = await asyncio.wait(asked, timeout=2)
+        assert len(waiting) == (4 if headers else 12)
+        assert late.places.taken(late.places.by_address) == 0
+        async with client_of(late) as friend:
+            assert (await friend.get("/v1/payments")).status_code == 200
+        for each in waiting:
+            each.cancel()
+        await asyncio.wait(waiting)

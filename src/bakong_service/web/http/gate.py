@@ -90,6 +90,7 @@ class Gate:
         try:
             await place.move(self._service.places.by_address, origin_of(scope["client_ip"]))
         except NoPlace as error:
+            await place.linger()
             told = {"Retry-After": "1", "Connection": "close"}
             return Problem(status=503, code="overloaded", detail=str(error), headers=told, retryable=True)
         return None

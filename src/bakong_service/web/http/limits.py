@@ -26,6 +26,7 @@ async def wrong_key(request: Request, code: str) -> None:
     service, address = of(request), origin(request)
     allowance = await service.limiter.take(WRONG_KEYS, "wrong-keys", address, strict=True)
     if not allowance.granted:
+        await places.of(request).linger()
         detail = f"{WRONG_KEYS.amount} wrong keys came from this address; try again in {allowance.reset_seconds} s"
         raise Problem(status=429, code="address_blocked", detail=detail, headers=_closing(allowance))
     details = {"path": request.url.path[:200], "code": code, "blocked": allowance.remaining == 0}
@@ -52,6 +53,7 @@ async def spend_without_key(request: Request) -> None:
     """Count a request without a good key for its address. Raises a 429 `Problem` if the rate is used up."""
     allowance = await _take(request, "address", origin(request))
     if allowance is not None and not allowance.granted:
+        await places.of(request).linger()
         detail = f"an address may make {allowance.rate} without a key; try again in {allowance.reset_seconds} s"
         raise Problem(status=429, code="rate_limited", detail=detail, headers=_closing(allowance))
 

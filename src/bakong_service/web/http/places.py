@@ -6,6 +6,7 @@ gets no place waits for one, for a second at most.
 """
 
 import asyncio
+import random
 from collections import deque
 from functools import cached_property
 
@@ -156,6 +157,15 @@ class Place:
         self.leave()
         await self._places.take(kind, name)
         self._at = (kind, name)
+
+    async def linger(self) -> None:
+        """Release the place, and let the request wait for its refusal.
+
+        A caller that is refused at once would ask again at once, and a thousand of them would leave no time for others.
+        The times differ, so that callers who came together don't come back together.
+        """
+        self.leave()
+        await asyncio.sleep(self._places.bounds.refusal_seconds * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
 
     def leave(self) -> None:
         """Release the place."""

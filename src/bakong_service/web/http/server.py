@@ -75,6 +75,9 @@ class Bounds:
         1.0, "seconds", "that a request may wait for its turn to work; then it is answered with 503"
     )
     queue_length: int = _bound(200, "requests", "that may wait for a turn of one address or one key")
+    refusal_seconds: float = _bound(
+        3.0, "seconds", "on average until a caller without a good key is told to come later; it can't ask again before"
+    )
     stream_seconds: float = _bound(1800.0, "seconds", "that one event stream may last")
 
 
