@@ -41,6 +41,8 @@ def read(key: bytes, token: str, *, now: datetime) -> str | None:
         data = urlsafe_b64decode(text)
     except ValueError:
         return None
+    if urlsafe_b64encode(data).decode() != text:  # Python also takes `+` and `/` for `-` and `_`
+        return None
     content, signature = data[: _UUID + _EXPIRY], data[_UUID + _EXPIRY :]
     if len(signature) != _SIGNATURE or not hmac.compare_digest(signature, _signature(key, content)):
         return None
