@@ -21,7 +21,7 @@ def test_every_status_flag_and_kind_of_review_is_explained() -> None:
         assert f"`{kind.value}`" in pages[1]
 
 
-@pytest.mark.parametrize("page", ["am-i-paid.md"])
+@pytest.mark.parametrize("page", ["am-i-paid.md", "km/am-i-paid.md"])
 def test_a_shop_learns_what_every_status_and_flag_means(page: str) -> None:
     text = (DOCS / page).read_text(encoding="utf-8")
     for word in [*PaymentStatus, *Flag]:
