@@ -5,12 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from bakong_service.web.checkout.words import KHMER, STATES, WORDS
+from bakong_khqr.doctor.findings import WORDINGS
+from bakong_service.texts import CATALOGUE, KHMER, text
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 PAGES = sorted((DOCS / "km").glob("*.md"))
 BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
-REFUSED = {"ការទូទាត់": "ការបង់ប្រាក់", "ម្ដង": "ម្តង", "វិក្កយបត្រ": "បង្កាន់ដៃ", "អ្នកទិញ": "អ្នកបង់ប្រាក់"}
+REFUSED = {
+    "ការទូទាត់": "ការបង់ប្រាក់",
+    "វិក្កយបត្រ": "បង្កាន់ដៃ",
+    "អ្នកទិញ": "អ្នកបង់ប្រាក់",
+    "ម្ដង": "ម្តង",
+    "ប្ដូរ": "ប្តូរ",
+    "ចាប់ផ្ដើម": "ចាប់ផ្តើម",
+}
 """Words that mean the same as a word of the glossary, or another spelling of it, and the word to write."""
 
 
@@ -20,9 +29,10 @@ def glossary() -> dict[str, str]:
     return {english: khmer.strip() for english, khmer in rows if english != "English"}
 
 
-def checkout_texts() -> str:
-    states = " ".join(" ".join(texts) for texts in STATES[KHMER].values())
-    return " ".join([states, *WORDS[KHMER].values()])
+def said_texts() -> str:
+    """Return what the payer's page and both doctors say in Khmer."""
+    findings = [part for _, _, khmer in WORDINGS.values() for part in (khmer.found, khmer.advice)]
+    return " ".join([*(text(key, KHMER) for key in CATALOGUE), *findings])
 
 
 def refused(text: str) -> dict[str, str]:
@@ -52,12 +62,18 @@ def test_no_page_uses_another_word_for_a_word_of_the_glossary(page: Path) -> Non
     assert refused(page.read_text(encoding="utf-8")) == {}
 
 
-def test_the_payers_page_uses_no_other_word_either() -> None:
-    assert refused(checkout_texts()) == {}
+def test_the_payers_page_and_the_doctors_use_no_other_word_either() -> None:
+    assert refused(said_texts()) == {}
+
+
+def test_nor_do_the_other_commands_and_the_page_of_the_simulator() -> None:
+    sdk = ROOT / "src" / "bakong_khqr"
+    files = [*(sdk / "cli").glob("*.py"), sdk / "testing" / "control_page" / "index.html"]
+    assert {file.name: found for file in files if (found := refused(file.read_text(encoding="utf-8")))} == {}
 
 
 def test_every_khmer_word_of_the_glossary_is_in_use() -> None:
     words = glossary()
     assert len(words) > 20
-    texts = checkout_texts() + " ".join(page.read_text(encoding="utf-8") for page in PAGES)
+    texts = said_texts() + " ".join(page.read_text(encoding="utf-8") for page in PAGES)
     assert [word for word in words.values() if word not in texts] == []
