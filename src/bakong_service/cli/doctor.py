@@ -4,16 +4,16 @@ import os
 import sys
 from collections.abc import Iterator
 
-from attrs import frozen
+from attrs import asdict, frozen
 
 from bakong_khqr import Token
 from bakong_khqr.cli.language import Language as LanguageOption
 from bakong_khqr.cli.language import spoken
-from bakong_khqr.cli.writing import say, say_json
+from bakong_khqr.cli.writing import say
 from bakong_khqr.doctor import Finding, Verdict, examine
 from bakong_khqr.doctor.findings import Language
 from bakong_service import app
-from bakong_service.cli import logs, opening
+from bakong_service.cli import logs, opening, output
 from bakong_service.cli.options import AsJson
 from bakong_service.domain.errors import Refused
 from bakong_service.settings import Settings, SettingsError
@@ -54,15 +54,15 @@ def doctor(*, language: LanguageOption = None, json: AsJson = False) -> int:
 
     Exit code 0: nothing is wrong, but there may be warnings. 1: something is wrong.
     """
-    failures = 0
+    lines: list[Line] = []
     for line in _examined(spoken(language)):
-        failures += line.verdict is Verdict.FAILURE
-        if json:
-            say_json({"code": line.code, "verdict": line.verdict, "found": line.found, "advice": line.advice})
-        else:
+        lines.append(line)
+        if not json:
             say(f"{_MARKS[line.verdict]} {line.found}", *([f"  {line.advice}"] if line.advice else []))
-        sys.stdout.flush()
-    return 1 if failures else 0
+            sys.stdout.flush()  # the next finding may take half a minute
+    if json:
+        output.json([asdict(line) for line in lines])
+    return 1 if any(line.verdict is Verdict.FAILURE for line in lines) else 0
 
 
 def _examined(language: Language) -> Iterator[Line]:

@@ -60,8 +60,8 @@ def doctor(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
 
 def codes(printed: tuple[int, list[str]]) -> dict[str, str]:
-    """Return the verdict of each finding that was printed as JSON. Logs of this process may stand between them."""
-    found = [json.loads(line) for line in printed[1] if line.startswith("{")]
+    """Return the verdict of each finding that was printed as JSON. Logs of this process may stand before it."""
+    found = json.loads("\n".join(printed[1][printed[1].index("[") :]))
     return {each["code"]: each["verdict"] for each in found}
 
 
