@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     *sorted((ROOT / "docs" / "service").rglob("*.md")),
     ROOT / "docs/design/promises.md",
+    ROOT / "docs/km/going-live.md",
 ]
 KNOWN = {name.upper() + ending for name in (field.name for field in fields(Settings)) for ending in ("", "_FILE")} | {
     plan.code for plan in DEFAULT_PLANS

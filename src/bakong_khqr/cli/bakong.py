@@ -64,14 +64,14 @@ _SAID: dict[type[BakongError], tuple[str, str]] = {
     errors.Unauthorized: ("renew the token: khqr token renew", "សូមបន្តថូខឹន៖ khqr token renew"),
     errors.Blocked: ("khqr doctor says why", "សូមសួរ khqr doctor ថាបណ្ដាលមកពីអ្វី"),
     errors.QuotaExceeded: ("the quota is renewed at midnight in Phnom Penh", "ចំនួនសួរនឹងមានវិញនៅពាក់កណ្ដាលអធ្រាត្រម៉ោងភ្នំពេញ"),
-    errors.RateLimited: ("wait and ask again", "សូមរង់ចាំ រួចសួរម្ដងទៀត"),
-    errors.ServerUnavailable: ("ask again later, or run khqr doctor", "សូមសួរម្ដងទៀតនៅពេលក្រោយ ឬសួរ khqr doctor"),
+    errors.RateLimited: ("wait and ask again", "សូមរង់ចាំ រួចសួរម្តងទៀត"),
+    errors.ServerUnavailable: ("ask again later, or run khqr doctor", "សូមសួរម្តងទៀតនៅពេលក្រោយ ឬសួរ khqr doctor"),
     errors.NotRegistered: ("use the email that was registered with Bakong", "សូមប្រើអ៊ីមែលដែលបានចុះឈ្មោះជាមួយបាគង"),
-    errors.TransactionFailed: ("the code may be paid again", "កូដនេះអាចបង់ម្ដងទៀតបាន"),
+    errors.TransactionFailed: ("the code may be paid again", "កូដនេះអាចបង់ម្តងទៀតបាន"),
     errors.StaticQRNotSupported: ("make a dynamic code, with an amount", "សូមបង្កើតកូដឌីណាមិកដែលមានចំនួនទឹកប្រាក់"),
     errors.UnreadableTransaction: ("it may be money: look in your bank's app", "អាចជាប្រាក់ពិត៖ សូមពិនិត្យកម្មវិធីធនាគាររបស់អ្នក"),
     errors.InvalidRequest: ("khqr doctor says why", "សូមសួរ khqr doctor ថាបណ្ដាលមកពីអ្វី"),
-    errors.UnexpectedAnswer: ("ask again later", "សូមសួរម្ដងទៀតនៅពេលក្រោយ"),
+    errors.UnexpectedAnswer: ("ask again later", "សូមសួរម្តងទៀតនៅពេលក្រោយ"),
 }
 _UNKNOWN_STATE = ("unknown, which doesn't mean no", "មិនដឹងចម្លើយ (មិនមែនមានន័យថាទេ)")
 

@@ -30,9 +30,9 @@ from bakong_khqr.khqr import KHQR
 _MD5 = re.compile(r"[0-9a-fA-F]{32}\Z")
 
 _SAID = {
-    "paid": ("PAID, and it is the payment that the code asks for", "បានបង់ហើយ ហើយត្រូវនឹងការទូទាត់ដែលកូដស្នើសុំ"),
+    "paid": ("PAID, and it is the payment that the code asks for", "បានបង់ហើយ ហើយត្រូវនឹងការបង់ប្រាក់ដែលកូដស្នើសុំ"),
     "found": ("FOUND for this MD5. Compare it with your order", "រកឃើញតាម MD5 នេះ។ សូមផ្ទៀងផ្ទាត់ជាមួយការបញ្ជាទិញ"),
-    "mismatch": ("NOT THIS PAYMENT: money came, but it differs", "មិនមែនការទូទាត់នេះទេ៖ មានប្រាក់ចូល ប៉ុន្តែខុសគ្នា"),
+    "mismatch": ("NOT THIS PAYMENT: money came, but it differs", "មិនមែនការបង់ប្រាក់នេះទេ៖ មានប្រាក់ចូល ប៉ុន្តែខុសគ្នា"),
     "not_found": ("NOT FOUND (yet)", "រកមិនឃើញ (នៅឡើយ)"),
     "expired": ("NOT PAID: not found after the code's expiry", "មិនបានបង់៖ រកមិនឃើញក្រោយពេលកូដផុតកំណត់"),
     "waiting": ("waiting for", "កំពុងរង់ចាំ"),

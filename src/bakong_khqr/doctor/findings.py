@@ -90,7 +90,7 @@ WORDINGS: dict[str, tuple[Verdict, Wording, Wording]] = {
         ),
         Wording(
             "ថូខឹននេះជារបស់សេវាបញ្ជូនបន្ត មិនមែនរបស់បាគងទេ។",
-            "សូមប្រើថូខឹនដែលធនាគារជាតិនៃកម្ពុជាផ្ញើតាមអ៊ីមែល ដែលចាប់ផ្ដើមដោយ eyJ។ សេវាបញ្ជូនបន្តមើលឃើញគ្រប់ការទូទាត់របស់អ្នក។",
+            "សូមប្រើថូខឹនដែលធនាគារជាតិនៃកម្ពុជាផ្ញើតាមអ៊ីមែល ដែលចាប់ផ្តើមដោយ eyJ។ សេវាបញ្ជូនបន្តមើលឃើញគ្រប់ការបង់ប្រាក់របស់អ្នក។",
         ),
     ),
     "token_without_dates": (
@@ -103,12 +103,12 @@ WORDINGS: dict[str, tuple[Verdict, Wording, Wording]] = {
     "address_of_sit": (
         WARNING,
         Wording("Asking Bakong's test environment: {host}.", "Real payments are not found there."),
-        Wording("កំពុងសួរបាគងសម្រាប់សាកល្បង៖ {host}។", "ការទូទាត់ពិតប្រាកដមិនមាននៅទីនោះទេ។"),
+        Wording("កំពុងសួរបាគងសម្រាប់សាកល្បង៖ {host}។", "ការបង់ប្រាក់ពិតប្រាកដមិនមាននៅទីនោះទេ។"),
     ),
     "address_of_another": (
         OK,
         Wording("Asking {host}, which isn't Bakong's own address: your forwarder, or a simulator."),
-        Wording("កំពុងសួរ {host} ដែលមិនមែនជាអាសយដ្ឋានផ្ទាល់របស់បាគង៖ ជាម៉ាស៊ីនបញ្ជូនបន្តរបស់អ្នក ឬកម្មវិធីសាកល្បង។"),
+        Wording("កំពុងសួរ {host} ដែលមិនមែនជាអាសយដ្ឋានផ្ទាល់របស់បាគង៖ ជាម៉ាស៊ីនបញ្ជូនបន្តរបស់អ្នក ឬកម្មវិធីត្រាប់តាមបាគង។"),
     ),
     "plain_http": (
         WARNING,
@@ -161,7 +161,7 @@ WORDINGS: dict[str, tuple[Verdict, Wording, Wording]] = {
     "no_connection": (
         FAILURE,
         Wording("{host} doesn't answer: {reason}.", "Check network, outgoing firewall (port 443) and proxy, then try again later."),
-        Wording("{host} មិនឆ្លើយទេ៖ {reason}។", "សូមពិនិត្យបណ្ដាញ ជញ្ជាំងភ្លើងខាងចេញ (ច្រក 443) និង proxy រួចសាកម្ដងទៀតនៅពេលក្រោយ។"),
+        Wording("{host} មិនឆ្លើយទេ៖ {reason}។", "សូមពិនិត្យបណ្ដាញ ជញ្ជាំងភ្លើងខាងចេញ (ច្រក 443) និង proxy រួចសាកម្តងទៀតនៅពេលក្រោយ។"),
     ),
     "clock_right": (OK, Wording("This machine's clock is right to {seconds} s."), Wording("ម៉ោងម៉ាស៊ីននេះត្រឹមត្រូវ (ខុស {seconds} វិនាទី)។")),
     "clock_wrong": (
@@ -189,7 +189,7 @@ WORDINGS: dict[str, tuple[Verdict, Wording, Wording]] = {
         ),
         Wording(
             "ជញ្ជាំងភ្លើងបដិសេធ User-Agent របស់យើង ប៉ុន្តែអនុញ្ញាត User-Agent របស់កម្មវិធីរុករក។",
-            "មានអ្វីមួយនៅតាមផ្លូវដែលលុប ឬប្ដូរ User-Agent៖ សូមពិនិត្យ proxy ឬម៉ាស៊ីនបញ្ជូនបន្តរបស់អ្នក។",
+            "មានអ្វីមួយនៅតាមផ្លូវដែលលុប ឬប្តូរ User-Agent៖ សូមពិនិត្យ proxy ឬម៉ាស៊ីនបញ្ជូនបន្តរបស់អ្នក។",
         ),
     ),
     "country_blocked": (
@@ -222,7 +222,7 @@ WORDINGS: dict[str, tuple[Verdict, Wording, Wording]] = {
     "bakong_in_trouble": (
         FAILURE,
         Wording("Bakong itself is in trouble: {reason}.", "There is nothing to correct here. It doesn't mean that a payment is unpaid: ask again later."),
-        Wording("បាគងខ្លួនឯងកំពុងមានបញ្ហា៖ {reason}។", "មិនមានអ្វីត្រូវជួសជុលនៅទីនេះទេ។ នេះមិនមែនមានន័យថាមិនទាន់បង់ប្រាក់ទេ៖ សូមសួរម្ដងទៀតនៅពេលក្រោយ។"),
+        Wording("បាគងខ្លួនឯងកំពុងមានបញ្ហា៖ {reason}។", "មិនមានអ្វីត្រូវជួសជុលនៅទីនេះទេ។ នេះមិនមែនមានន័យថាមិនទាន់បង់ប្រាក់ទេ៖ សូមសួរម្តងទៀតនៅពេលក្រោយ។"),
     ),
     # With the token
     "token_accepted": (OK, Wording("Bakong accepts the token."), Wording("បាគងទទួលយកថូខឹន។")),
@@ -247,13 +247,13 @@ WORDINGS: dict[str, tuple[Verdict, Wording, Wording]] = {
             "គួរមានវិញនៅពាក់កណ្ដាលអធ្រាត្រម៉ោងភ្នំពេញ។ សូមសួរឲ្យតិច (SPARING) ប្រើ hint និងស្នើ NBC បង្កើនចំនួន។",
         ),
     ),
-    "list_open": (OK, Wording("The MD5 list answers: one call can ask for 50 payments."), Wording("បញ្ជី MD5 ឆ្លើយ៖ អាចសួរ ៥០ ការទូទាត់ក្នុងមួយដង។")),
+    "list_open": (OK, Wording("The MD5 list answers: one call can ask for 50 payments."), Wording("បញ្ជី MD5 ឆ្លើយ៖ អាចសួរ ៥០ ការបង់ប្រាក់ក្នុងមួយដង។")),
     "list_closed": (
         WARNING,
         Wording("The MD5 list is closed (HTTP 403), as usual in production.", 'Use transactions_by_md5(..., fallback="singles").'),
         Wording("បញ្ជី MD5 ត្រូវបានបិទ (HTTP 403) ដូចធម្មតានៅបាគងផ្លូវការ។", 'សូមប្រើ transactions_by_md5(..., fallback="singles")។'),
     ),
-    "payment_found": (OK, Wording("This MD5 has a payment."), Wording("MD5 នេះមានការទូទាត់។")),
+    "payment_found": (OK, Wording("This MD5 has a payment."), Wording("MD5 នេះមានការបង់ប្រាក់។")),
     "payment_not_found": (
         OK,
         Wording(
@@ -261,13 +261,13 @@ WORDINGS: dict[str, tuple[Verdict, Wording, Wording]] = {
             "If somebody paid: is it the MD5 of exactly the scanned text, of a dynamic code, and of this environment?",
         ),
         Wording(
-            "MD5 នេះមិនទាន់មានការទូទាត់ទេ។",
+            "MD5 នេះមិនទាន់មានការបង់ប្រាក់ទេ។",
             "បើមានអ្នកបានបង់៖ តើវាជា MD5 នៃអត្ថបទដែលបានស្កេនពិតប្រាកដ ជាកូដឌីណាមិក និងក្នុងបរិស្ថាននេះឬទេ?",
         ),
     ),
     "answer_unclear": (
         FAILURE,
         Wording("The answer can't be understood: {reason}.", "Run this again. If the result is the same, report it with this line."),
-        Wording("មិនអាចយល់ចម្លើយបានទេ៖ {reason}។", "សូមដំណើរការម្ដងទៀត បើនៅដដែល សូមរាយការណ៍ជាមួយបន្ទាត់នេះ។"),
+        Wording("មិនអាចយល់ចម្លើយបានទេ៖ {reason}។", "សូមដំណើរការម្តងទៀត បើនៅដដែល សូមរាយការណ៍ជាមួយបន្ទាត់នេះ។"),
     ),
 }  # fmt: skip

@@ -29,6 +29,7 @@ COMMANDS = {
         ("subscriptions", "subscriptions:app", "Change and cancel subscriptions, and give credit."),
     ),
     _LOOKING: (
+        ("doctor", "doctor:doctor", "Examine settings, database, token, and the way to Bakong."),
         ("verify", "oversight:verify", "Check the promises over the whole database."),
         ("budget", "oversight:budget", "Show today's calls to Bakong."),
         ("report", "report:app", "Sum up what came."),

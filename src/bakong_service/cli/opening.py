@@ -84,15 +84,20 @@ def actor_of(operator: str | None) -> str:
 
 def attempt(main: Callable[[], Awaitable[T]], *, code: int = 1) -> T:
     """Run a coroutine to its end. Exit with `code` for an error that a person can correct."""
+    try:
+        return uncaught(main)
+    except _CORRECTABLE as error:
+        fail(str(error), code=code)
+
+
+def uncaught(main: Callable[[], Awaitable[T]]) -> T:
+    """Run a coroutine to its end, on the fastest loop that there is. Its errors are the caller's."""
 
     async def awaited() -> T:
         return await main()
 
-    try:
-        with asyncio.Runner(loop_factory=_fast_loop()) as runner:
-            return runner.run(awaited())
-    except _CORRECTABLE as error:
-        fail(str(error), code=code)
+    with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+        return runner.run(awaited())
 
 
 def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:

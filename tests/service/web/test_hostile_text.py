@@ -107,7 +107,7 @@ COMMANDS: list[tuple[str, bool]] = [
     ("recover --since 2020-01-01", False),
 ]
 NOT_WALKED = {  # they print none of the database's words
-    "serve", "work", "migrate", "demo", "dev", "init", "backup", "restore", "copy", "audit prune",
+    "serve", "work", "migrate", "demo", "dev", "doctor", "init", "backup", "restore", "copy", "audit prune",
 }  # fmt: skip
 
 Walk = Callable[..., tuple[int, str, str]]

@@ -8,7 +8,7 @@ from bakong_service.domain.payment import Flag, Payment, PaymentStatus
 
 
 class State(StrEnum):
-    """A state of the page. `words.py` says what the payer should do in it, and what not to do."""
+    """A state of the page. The catalogue, `texts.py`, says what the payer should do in it, and what not to do."""
 
     WAITING = "waiting"
     CHECKING = "checking"
