@@ -19,7 +19,8 @@ from bakong_khqr.testing.server import serve
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "src/bakong_service/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SAMPLE = re.compile(
-    r"(?:^<!-- (?P<note>not run: [^>]+|paid) -->\n+)?^```python(?! title=)[^\n]*\n(?P<code>.*?)^```", re.MULTILINE | re.DOTALL
+    r"(?:^<!-- (?P<note>not run: [^>]+|paid) -->\n+)?^```python(?! title=)[^\n]*\n(?P<code>.*?)^```",
+    re.MULTILINE | re.DOTALL,
 )
 
 
