@@ -140,6 +140,28 @@ def until(reached: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
+def commands(page: Path) -> list[str]:
+    """Return the shell blocks of a page that don't say why they aren't run."""
+    blocks = re.finditer(
+        r"(?P<skipped>^ *<!-- not run: [^>]+ -->\n)?^ *```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^ *```$",
+        page.read_text(encoding="utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
+    return [block["text"] for block in blocks if block["language"] in ("", "sh") and not block["skipped"]]
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="the commands are for bash")
+@pytest.mark.parametrize("page", [page for page in sorted(FOLDER.glob("*.md")) if commands(page)], ids=lambda p: p.stem)
+def test_the_commands_of_a_page_run(page: Path, tmp_path: Path) -> None:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    script = "set -euo pipefail\n" + "".join(commands(page))
+    played = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True
+    )
+    assert played.returncode == 0, played.stdout + played.stderr
+    assert list(tmp_path.iterdir()), "the commands of a page leave what they made"
+
+
 def test_every_page_is_listed() -> None:
     listed = set(re.findall(r"\]\((\S+?\.md)\)", (FOLDER / "index.md").read_text(encoding="utf-8")))
     assert {page.name for page in FOLDER.glob("*.md")} - {"index.md"} <= listed
