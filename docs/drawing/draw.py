@@ -2,7 +2,7 @@
 
 Each module beside this one draws one page: `PAGE` says which, below `docs`, and `drawing()` gives its Markdown. It
 stands between two comments, and a test compares it with the code. A module whose page isn't Markdown has a `COMMENT`:
-what a comment begins with there.
+what a comment begins with there. `shapes` has what several modules draw with.
 """
 
 import sys

@@ -1,8 +1,9 @@
-"""Draws what may happen to a payment: the diagram and the table."""
+"""Draws the table of what may happen to a payment; `payment_diagram` draws the picture of it."""
 
 from bakong_service.domain.payment import TRANSITIONS, On, PaymentStatus, Transition
 
 PAGE = "service/payment-states.md"
+PICTURE = "![Each arrow has the numbers of its rows](../assets/payment-states.svg){ .diagram }"
 
 WORDS = {
     On.CREATE: "a payment is made",
@@ -28,16 +29,16 @@ WORDS = {
 }
 
 
-def diagram() -> str:
-    arrows: dict[tuple[str, str], list[str]] = {}
+def arrows() -> dict[tuple[str, str], list[str]]:
+    """Return the rows that lead from one status to another one, by both statuses."""
+    found: dict[tuple[str, str], list[str]] = {}
     for row in TRANSITIONS:
         for source in row.sources or ("[*]",):
             if row.to is not None and source != row.to:
-                numbers = arrows.setdefault((source, row.to.value), [])
+                numbers = found.setdefault((str(source), row.to.value), [])
                 if row.number not in numbers:
                     numbers.append(row.number)
-    lines = [f"    {source} --> {target}: {', '.join(numbers)}" for (source, target), numbers in arrows.items()]
-    return "\n".join(["```mermaid", "stateDiagram-v2", *lines, "```", ""])
+    return found
 
 
 def does(row: Transition) -> str:
@@ -63,4 +64,4 @@ def transitions() -> str:
 
 
 def drawing() -> str:
-    return "\n".join([diagram(), transitions()])
+    return "\n".join([PICTURE, "", transitions()])

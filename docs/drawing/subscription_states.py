@@ -1,18 +1,19 @@
-"""Draws what may happen to a subscription: the diagram, the table, the refusals."""
+"""Draws what may happen to a subscription: the table and the refusals; `subscription_diagram` draws the picture."""
 
 from bakong_service.domain.subscription import REFUSALS, TRANSITIONS, Status
 
 PAGE = "service/subscription-states.md"
+PICTURE = "![Each arrow has the numbers of its rows](../assets/subscription-states.svg){ .diagram }"
 
 
-def diagram() -> str:
-    arrows: dict[tuple[str, str], list[str]] = {}
+def arrows() -> dict[tuple[str, str], list[str]]:
+    """Return the rows that lead from one status to another one, by both statuses."""
+    found: dict[tuple[str, str], list[str]] = {}
     for row in TRANSITIONS:
         for source in row.sources:
             if row.target is not None and source is not row.target:
-                arrows.setdefault((source or "[*]", row.target), []).append(row.number)
-    lines = [f"    {source} --> {target}: {', '.join(numbers)}" for (source, target), numbers in arrows.items()]
-    return "\n".join(["```mermaid", "stateDiagram-v2", *lines, "```", ""])
+                found.setdefault((str(source or "[*]"), str(row.target)), []).append(row.number)
+    return found
 
 
 def transitions() -> str:
@@ -36,4 +37,13 @@ def refusals() -> str:
 
 
 def drawing() -> str:
-    return "\n".join([diagram(), transitions(), "## What is refused", "", refusals()])
+    return "\n".join(
+        [
+            PICTURE,
+            "",
+            transitions(),
+            "## What is refused",
+            "",
+            refusals(),
+        ]
+    )

@@ -27,11 +27,16 @@ def test_a_page_is_as_the_code_has_it(module: str) -> None:
     assert draw.drawn(module, page) == page, "run python docs/drawing/draw.py"
 
 
+def test_the_tutorial_begins_with_the_sample_that_the_picture_is_drawn_from() -> None:
+    first_code = draw._module("first_code")
+    assert first_code.first_sample(SCRIPT.parents[1] / "tutorial.md") == first_code.first_sample(first_code.HOME)
+
+
 def test_every_page_with_a_drawing_is_drawn() -> None:
     root = SCRIPT.parents[2]
     pages = {
         page
-        for page in (*(root / "docs").rglob("*.md"), *(root / "deploy").glob(".env*"))
+        for page in (*(root / "docs").rglob("*.md"), *(root / "docs").rglob("*.svg"), *(root / "deploy").glob(".env*"))
         if "<!-- drawn by" in page.read_text(encoding="utf-8")
     }
     assert pages == {draw.page_of(module) for module in draw.MODULES}

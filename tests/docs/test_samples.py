@@ -2,6 +2,7 @@
 
 The samples of one page run one after another in one namespace, in an empty folder. A comment right above a sample may
 say `<!-- not run: the reason -->`, or `<!-- paid -->`: then every code made so far on the page is paid before it runs.
+A sample with a title is a file, which `test_how_to.py` or `test_played.py` runs.
 """
 
 import re
@@ -18,7 +19,8 @@ from bakong_khqr.testing.server import serve
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "src/bakong_service/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SAMPLE = re.compile(
-    r"(?:^<!-- (?P<note>not run: [^>]+|paid) -->\n+)?^```python[^\n]*\n(?P<code>.*?)^```", re.MULTILINE | re.DOTALL
+    r"(?:^<!-- (?P<note>not run: [^>]+|paid) -->\n+)?^```python(?! title=)[^\n]*\n(?P<code>.*?)^```",
+    re.MULTILINE | re.DOTALL,
 )
 
 
@@ -27,6 +29,13 @@ def samples(page: Path) -> Iterator[tuple[int, str, str]]:
     text = page.read_text(encoding="utf-8")
     for found in SAMPLE.finditer(text):
         yield text.count("\n", 0, found.start("code")) + 1, found["note"] or "", found["code"]
+
+
+def codes(namespace: dict[str, Any]) -> list[KHQR]:
+    """Return the codes that have a name, and those in a dictionary that has one."""
+    dictionaries = [value for name, value in namespace.items() if isinstance(value, dict) and name != "__builtins__"]
+    values = [*namespace.values(), *(value for each in dictionaries for value in each.values())]
+    return [value for value in values if isinstance(value, KHQR)]
 
 
 WITH_SAMPLES = [page for page in PAGES if any(not note.startswith("not run") for _, note, _ in samples(page))]
@@ -52,7 +61,7 @@ def test_the_samples_of_a_page_run(
         if note.startswith("not run"):
             continue
         if note == "paid":
-            for made in [value for value in namespace.values() if isinstance(value, KHQR)]:
+            for made in codes(namespace):
                 bakong.pay(made)
         exec(compile("\n" * line + code, str(page), "exec"), namespace)
 
