@@ -26,6 +26,10 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
             pass
         left.set()
         return
+    if scope["path"] == "/late":
+        await its_turn.wait()
+        while (await receive()).get("more_body"):
+            pass
     body = b"x" * LARGE if scope["path"] == "/large" else b"ok"
     headers = [(b"content-length", str(len(body)).encode())]
     headers += [(b"seen-" + name, value) for name, value in scope["headers"] if name.startswith(b"x-")]
@@ -34,6 +38,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 
 left = asyncio.Event()
+its_turn = asyncio.Event()
 running: dict[int, uvicorn.Server] = {}  # by port
 
 
@@ -83,6 +88,21 @@ async def test_a_body_that_nobody_reads_is_given_up_however_it_drips(port: int) 
     assert (await closed(reader)).startswith(b"HTTP/1.1 200")
     dripping.cancel()
     writer.close()
+
+
+async def test_a_body_is_not_read_before_the_application_asks_for_it() -> None:
+    """A thousand requests that waited for their turn, and sent a byte a second, took the time of others."""
+    async with serving(BOUNDS) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /late HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        await asyncio.sleep(0.1)
+        writer.write(b"1\r\n \r\n" * (BOUNDS.wire_bytes // 4))  # more than it would ever read
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.read(1), 0.1)
+        its_turn.set()
+        with suppress(ConnectionResetError):
+            assert await closed(reader) == b""  # now it reads, and refuses to read so much
+        writer.close()
 
 
 async def test_a_connection_serves_one_request_after_another(port: int) -> None:

@@ -157,6 +157,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refusal: _Refused | None = None
         self._arriving: asyncio.TimerHandle | None = None  # the deadline of what is read
         self._leaving: asyncio.TimerHandle | None = None  # the deadline of what is written
+        self._is_new = False  # whether the headers of a request have just arrived
         self._raw_bytes = self._header_bytes = self._wire_bytes = self._framing_bytes = 0
         self._cycles: list[Any] = []  # of uvicorn: the requests without a full answer, oldest first
 
@@ -193,6 +194,11 @@ class BoundedProtocol(HttpToolsProtocol):
             except _Refused as refusal:
                 self._refusal = refusal
                 self.send_400_response(refusal.reason)
+        if self._is_new and self._reading is _Reading.BODY:
+            # The kernel keeps the rest of the body until the application asks for it. A thousand requests that wait for
+            # their turn, and send a byte a second, then cost nothing.
+            self._is_new = False
+            self.flow.pause_reading()
 
     def _count(self, size: int) -> None:
         """Count a piece that the parser got, with what the parser hasn't reported yet, such as half a header."""
@@ -260,6 +266,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._until(self._bounds.unread_body_seconds)
         super().on_headers_complete()
         self._cycles = [cycle for cycle in self._cycles if not cycle.response_complete] + [self.cycle]
+        self._is_new = True
 
     def on_body(self, body: bytes) -> None:
         self._framing_bytes = 0
