@@ -6,7 +6,7 @@ import httpx
 import pytest
 from attrs import evolve
 
-from bakong_service.web.http.places import NoPlace, Places
+from bakong_service.web.http.places import NoPlace, Place, Places
 from bakong_service.web.http.server import BOUNDS
 from bakong_service.web.http.service import Service
 from kit.service import client_of
@@ -169,3 +169,11 @@ async def test_a_stranger_who_asks_too_often_waits_for_the_refusal_and_holds_no_
         for each in waiting:
             each.cancel()
         await asyncio.wait(waiting)
+
+
+async def test_a_caller_who_waits_for_a_refusal_is_not_read() -> None:
+    """A thousand callers who went on asking meanwhile took as much time as if they had been answered."""
+    paused: list[bool] = []
+    place = Place(Places(FEW), lambda: paused.append(True))
+    await place.linger()
+    assert paused == [True]

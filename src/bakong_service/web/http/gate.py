@@ -15,6 +15,7 @@ from bakong_service.web.http import problems
 from bakong_service.web.http.limits import origin_of
 from bakong_service.web.http.places import NoPlace, Place
 from bakong_service.web.http.problems import Problem
+from bakong_service.web.http.server import PAUSE_READING
 from bakong_service.web.http.service import Service
 
 access = structlog.get_logger("bakong_service.access")
@@ -52,7 +53,7 @@ class Gate:
         request_id = _request_id(headers.get(b"x-request-id"))
         scope["request_id"] = request_id
         scope["client_ip"] = self._client_ip(scope, forwarded=b"x-forwarded-for" in headers)
-        place = scope["place"] = Place(self._service.places)
+        place = scope["place"] = Place(self._service.places, scope.get(PAUSE_READING, _nothing))
         started, status = time.perf_counter(), 500
 
         async def sending(message: Message) -> None:
@@ -128,6 +129,10 @@ class Gate:
             key_id=caller.key_id if caller is not None else None,
             ip=scope["client_ip"],
         )
+
+
+def _nothing() -> None:
+    """Do nothing: a test's request has no connection."""
 
 
 def _request_id(given: bytes | None) -> str:

@@ -8,6 +8,7 @@ gets no place waits for one, for a second at most.
 import asyncio
 import random
 from collections import deque
+from collections.abc import Callable
 from functools import cached_property
 
 from attrs import Factory, define, field, frozen
@@ -148,6 +149,7 @@ class Place:
     """The place that one request has now. At first it has none."""
 
     _places: Places
+    _pause_reading: Callable[[], None]
     _at: tuple[Kind, str] | None = None
 
     async def move(self, kind: Kind, name: str) -> None:
@@ -162,9 +164,11 @@ class Place:
         """Release the place, and let the request wait for its refusal.
 
         A caller that is refused at once would ask again at once, and a thousand of them would leave no time for others.
-        The times differ, so that callers who came together don't come back together.
+        The times differ, so that callers who came together don't come back together. What else the caller sends stays
+        in the kernel.
         """
         self.leave()
+        self._pause_reading()
         await asyncio.sleep(self._places.bounds.refusal_seconds * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
 
     def leave(self) -> None:

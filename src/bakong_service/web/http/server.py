@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from attrs import field, frozen
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+PAUSE_READING = "bakong.pause_reading"
+"""The key of a request's scope under which a function stops reading its connection until the answer is sent."""
 
 _STOP_SECONDS = 8  # of the 10 that a process gets; the rest is for workers and the database
 _BACKLOG = 2048
@@ -264,6 +267,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._wire_bytes = self._framing_bytes = 0
         self._idle.pop(self, None)
         self._until(self._bounds.unread_body_seconds)
+        cast("dict[str, Any]", self.scope)[PAUSE_READING] = self.flow.pause_reading
         super().on_headers_complete()
         self._cycles = [cycle for cycle in self._cycles if not cycle.response_complete] + [self.cycle]
         self._is_new = True
