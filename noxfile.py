@@ -177,7 +177,7 @@ def demo(session: nox.Session) -> None:
 def clients(session: nox.Session) -> None:
     """Generate clients from docs/openapi.json and play a story with each; lint the document. Two minutes, with npm."""
     editable(session, "clients")
-    folder = session.create_tmp()
+    folder = Path(session.create_tmp()).resolve()
     for command in (("@redocly/cli", "lint"), ("@stoplight/spectral-cli", "lint", "-r", str(ROOT / ".spectral.yaml"))):
         package, *rest = command
         session.chdir(folder)
