@@ -59,6 +59,7 @@ async function paid(reference: string): Promise<void> {
   for (;;) {
     const params = { path: { reference }, query: { wait: 25 } };
     const payment = got(await service.GET("/v1/payments/{reference}", { params }));
+    if (!("value" in payment)) throw new Error("only a client token sees a payment without its value, and this is a key");
     if (payment.status === "paid") return console.log(`${reference} is paid: ${payment.value.received} ${payment.currency}`);
     if (payment.status !== "pending") throw new Error(`${reference} is ${payment.status}`);
   }
