@@ -29,6 +29,7 @@ from bakong_service.web.payments.payments import payload
 log = structlog.get_logger(__name__)
 
 _TEN_YEARS = 10 * 366 * 86_400  # in seconds: the most that one request may add
+_LAST_MS = 253_402_300_799_999  # the end of the year 9999
 _TIMEOUT_SECONDS = 5.0
 
 
@@ -47,7 +48,7 @@ class PayBody:
     amount: Annotated[str, Meta(max_length=32)] | None = None
     currency: Annotated[str, Meta(max_length=3)] | None = None
     to_account_id: Annotated[str, Meta(max_length=64)] | None = None
-    created_at_ms: int | None = None
+    created_at_ms: Annotated[int, Meta(ge=0, le=_LAST_MS)] | None = None
 
 
 async def advance(request: Request) -> Response:

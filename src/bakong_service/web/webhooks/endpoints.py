@@ -25,6 +25,8 @@ EventTypes = Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_lengt
 Secret = Annotated[str, Meta(max_length=200)]
 AwareTime = Annotated[datetime, Meta(tz=True)]
 
+_LAST_POSITION = 2**53 - 1  # every JSON reader keeps whole numbers exactly up to here
+
 
 @frozen(kw_only=True)
 class NewEndpointBody:
@@ -60,7 +62,7 @@ class ReplayBody:
     since: AwareTime
     until: AwareTime | None = None
     all: bool = False
-    after: Annotated[int, Meta(ge=0)] = 0
+    after: Annotated[int, Meta(ge=0, le=_LAST_POSITION)] = 0
 
 
 async def index(request: Request) -> Response:
