@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -56,6 +57,7 @@ async def _serve(settings: Settings, *, workers: bool) -> None:
         http, door = server(application(service)), listen(settings.host, settings.port)
         keeper = app.timekeeper(service)
         loops = app.followers(service, keeper) + (app.workers(service, keeper) if workers else [])
+        _keep_what_is_loaded()
         async with app.working(service, loops):
             with _stopping(service):
                 log.info("serving", url=f"http://{settings.host}:{door.getsockname()[1]}")
@@ -76,6 +78,15 @@ async def _work(settings: Settings) -> None:
                 log.info("working")
                 await service.stopping.wait()
     log.info("stopped")
+
+
+def _keep_what_is_loaded() -> None:
+    """Let the garbage collector pass over what was loaded for the start, which lasts as long as the process.
+
+    Looking through it again held every request up for 0.1 to 0.3 s, each few seconds under load.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @contextlib.contextmanager
