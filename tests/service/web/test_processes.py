@@ -1,5 +1,6 @@
 """The real commands as real processes: start, stop, and keep out of each other's way."""
 
+import json
 import os
 import signal
 import socket
@@ -108,6 +109,18 @@ def test_a_port_that_is_taken_ends_the_start(stage: Stage, service: Actor, tmp_p
     assert refused.returncode == 1
     assert f"listen at HOST 127.0.0.1 and PORT {port}" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_the_log_obeys_its_settings_from_the_first_line_on(stage: Stage, tmp_path: Path) -> None:
+    """Settings are read before the log is opened, in test and in live mode alike."""
+    quiet = stage.start_service("serve", LOG_LEVEL="ERROR", DATABASE_URL=f"sqlite:///{tmp_path / 'quiet.db'}")
+    quiet.stop()
+    assert quiet.log.read_text(encoding="utf-8") == ""
+    usual = stage.start_service("serve", DATABASE_URL=f"sqlite:///{tmp_path / 'usual.db'}")
+    usual.stop()
+    lines = usual.log.read_text(encoding="utf-8").splitlines()
+    assert lines
+    assert all(json.loads(line)["timestamp"] for line in lines)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a process may answer")
