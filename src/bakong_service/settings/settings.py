@@ -108,8 +108,8 @@ class Settings:
 
     encryption_key: Secret | None = _setting(
         readers.secret(32),
-        "the key of 32 characters or more that fields are encrypted with; this or `ENCRYPTION_KEYS` is required. "
-        "Its id in a ring is `0`",
+        "the key of 32 characters or more that fields are encrypted with, with the id `0`; this or `ENCRYPTION_KEYS` "
+        "is required",
         default=None,
         secret=True,
     )
