@@ -40,6 +40,7 @@ from bakong_service.workers.verification import Verifier
 from bakong_service.workers.watcher import Settlement
 from bakong_service.workers.watcher_parts import watcher
 
+_TOKEN_OF_THE_SIMULATOR = "simulator"  # noqa: S105 - `init` writes it for test mode
 _LINK_SECONDS = 10.0  # a payer waits for it
 
 log = structlog.get_logger(__name__)
@@ -113,6 +114,8 @@ async def _prepare(service: Service) -> None:
     """The plans that are sold, and the endpoint of the main backend."""
     settings = service.settings
     terms = None if settings.plans_file is None else read_plans(settings.plans_file)
+    if not settings.is_test and settings.bakong_developer_token.reveal() == _TOKEN_OF_THE_SIMULATOR:
+        log.error("simulator_token_in_live_mode", advice="set BAKONG_DEVELOPER_TOKEN to the token that NBC sent you")
     secret = None if settings.webhook_secret is None else settings.webhook_secret.reveal()
 
     def operation(work: UnitOfWork) -> None:

@@ -22,6 +22,14 @@ class Unopenable(Exception):  # noqa: N818 - what happened
     """A sealed field doesn't open: its key isn't in the ring, or the field was altered or moved."""
 
 
+class EncryptionKeyMissing(Unopenable):
+    """A sealed field doesn't open, because the ring of this process lacks the key `key_id`."""
+
+    def __init__(self, key_id: str, place: str) -> None:
+        super().__init__(f"{place} is sealed with the key {key_id!r}, which isn't in the ring")
+        self.key_id = key_id
+
+
 def derive(secret: bytes, purpose: str) -> bytes:
     """Return a key of 32 bytes for one purpose, derived from a secret by HKDF-SHA256."""
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=f"bakong-service {purpose}".encode()).derive(secret)
@@ -57,11 +65,11 @@ class Vault:
         return head_of(self._newest) + nonce + sealed
 
     def open(self, blob: bytes, place: str) -> str:
-        """Return the text that was sealed for `place`. Raises `Unopenable`."""
+        """Return the text that was sealed for `place`. Raises `Unopenable`, or its subclass for a missing key."""
         key_id = self.key_id(blob)
         cipher = self._ciphers.get(key_id)
         if cipher is None:
-            raise Unopenable(f"{place} is sealed with the key {key_id!r}, which isn't in the ring")
+            raise EncryptionKeyMissing(key_id, place)
         start = 2 + blob[1]
         try:
             opened = cipher.decrypt(blob[start : start + _NONCE], blob[start + _NONCE :], place.encode())

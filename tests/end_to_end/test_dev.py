@@ -112,6 +112,7 @@ def test_dev_says_that_a_port_is_taken_and_ends_with_all_that_it_started(tmp_pat
         second = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
         assert (second.returncode, second.stderr) == (1, "")
         assert f"port {simulator_port}, for the simulator, is taken" in second.stdout
+        assert "--simulator-port" in second.stdout
     for port in (simulator_port, service_port):
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0, port

@@ -15,7 +15,9 @@ _SIMULATED = {
     "BAKONG_DEVELOPER_TOKEN": "simulator",
     "BAKONG_MERCHANT_ID": "sokha@demo",
     "MERCHANT_NAME": "Sokha Coffee",
+    "PUBLIC_URL": "http://127.0.0.1:3002",
 }
+_REMARKS = {"PUBLIC_URL": "In this file it names this machine and the default of PORT: change both together."}
 _HEADING = """Settings of bakong-service, for {mode} mode.
 
 A shell reads this file:   set -a; . {file}; set +a
@@ -48,7 +50,7 @@ def init(file: Path = Path("bakong-service.env"), *, live: bool = False, simulat
     heading = _HEADING.format(mode=values["MODE"], file=path)
     try:
         with new_file(path) as part:
-            part.write_text(settings_file(heading, values), encoding="utf-8")
+            part.write_text(settings_file(heading, values, {} if live else _REMARKS), encoding="utf-8")
     except CopyRefused as error:
         opening.fail(str(error))
     output.say(f"{path} has the settings. Only you can read it.")

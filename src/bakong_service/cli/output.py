@@ -19,6 +19,7 @@ from bakong_service.resources import plain
 __all__ = ["complain", "json", "many", "one", "say", "spreadsheet"]
 
 _LEAST_WIDTH = 140
+_WIDTH_OF_A_PIPE = 1_000_000  # more than any table has: a program or a person takes whole values from its lines
 
 
 def one(found: Any, *, as_json: bool, tables: Mapping[str, Sequence[str]] | None = None) -> None:
@@ -68,7 +69,9 @@ def spreadsheet(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> No
 
 
 def _console() -> Console:
-    """Return a console that is wide enough for a table, also in a pipe or a small window."""
+    """Return a console that is wide enough for a table in a small window, and breaks no line in a pipe."""
+    if not sys.stdout.isatty():
+        return Console(width=_WIDTH_OF_A_PIPE)
     return Console(width=max(Console().width, _LEAST_WIDTH))
 
 

@@ -36,6 +36,7 @@ def reconcile(day: date | None = None, *, format: Literal["table", "json", "csv"
     elif format == "csv":
         output.spreadsheet(rows, [field.name for field in fields(Line)])
     else:
+        output.say(f"The money of {reconciliation.day.isoformat()} in Phnom Penh:")
         output.many(rows, _SHOWN, as_json=False)
         totals = [
             {"state": state, "total": total, "currency": currency}

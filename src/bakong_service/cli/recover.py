@@ -3,7 +3,7 @@
 import json as texts
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +18,9 @@ from bakong_service.domain.lost_payment import Finding, Found, LostPayment
 from bakong_service.domain.moment import moment
 from bakong_service.operations.recovery import recovering
 from bakong_service.operations.recovery.lost_payments_file import LostPaymentsFileError, read_lost_payments
+from bakong_service.settings.database_url import name_without_secrets
+from bakong_service.storage.backups.contents import contents
+from bakong_service.storage.webhooks import restores
 from bakong_service.web.http.service import Service
 from bakong_service.workers.recovery import Recovery
 
@@ -25,6 +28,7 @@ _SOMETHING_FOUND, _RUN_AGAIN = 3, 4
 _FOR_A_PERSON = frozenset({Finding.MONEY, Finding.UNCLEAR})
 _COLUMNS = ("md5", "finding", "amount", "currency", "sent_at", "event", "reason", "reference")
 _TOLD_EVERY = 50  # payments
+_ROUNDED = timedelta(minutes=2)  # `restore` gives a moment that is a minute before the newest entry
 
 
 def recover(
@@ -36,6 +40,8 @@ def recover(
     json: AsJson = False,
 ) -> int:
     """Recover after the database was restored from a backup. Run this before the service starts again.
+
+    It works on the database of DATABASE_URL, which must be the restored one. It names that database before it begins.
 
     The command begins a new epoch of the feed, so that no reader goes on from a lost place. It has the watcher look
     again at each payment without money that was watched since the backup. And it asks Bakong for the payments of your
@@ -61,6 +67,9 @@ def recover(
     since, actor = since.astimezone(UTC), opening.actor_of(operator)
 
     async def recovered(service: Service) -> tuple[dict[str, Any], list[Found]]:
+        database = name_without_secrets(service.settings.database_url.reveal())
+        output.complain(f"bakong-service: DATABASE_URL names {database}, and recover works on it")
+        await _warn_of_newer_entries(service, since)
         summary = await begin(service, since, actor)
         return summary, await _look_for(service, lost, actor)
 
@@ -79,6 +88,17 @@ def recover(
     if _FOR_A_PERSON & set(counts):
         return _SOMETHING_FOUND
     return _RUN_AGAIN if counts[Finding.UNANSWERED] else 0
+
+
+async def _warn_of_newer_entries(service: Service, since: datetime) -> None:
+    """Warn if the database has entries that no backup of the moment `since` can have, unless its recovery has begun."""
+    known = await service.executor.read(lambda connection: restores.of_since(connection, since))
+    newest = (await service.executor.read(contents, patient=True)).newest_at
+    if known is None and newest is not None and newest > since + _ROUNDED:
+        output.complain(
+            f"bakong-service: this database has entries until {moment(newest)}, which is later than --since. If it "
+            "isn't the restored database, set DATABASE_URL to the restored one, and run recover again"
+        )
 
 
 def _lost_payments(files: Iterable[Path]) -> list[LostPayment]:

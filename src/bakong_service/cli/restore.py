@@ -1,7 +1,7 @@
 """`restore`: a backup into an empty database, and what has to be done next."""
 
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ from bakong_service.cli import opening, output, progress
 from bakong_service.cli.contents import shown
 from bakong_service.cli.options import AsJson, Operator
 from bakong_service.cli.recover import begin
+from bakong_service.domain.moment import moment
 from bakong_service.resources import Violation
 from bakong_service.settings import Settings
 from bakong_service.storage.backups import restoring
 from bakong_service.storage.backups.contents import Contents, contents
+from bakong_service.storage.engine import opening as database
 from bakong_service.storage.engine.executor import UnfitDatabase
 from bakong_service.storage.engine.opening import SchemaMismatch
 from bakong_service.web.operating import oversight
@@ -89,10 +91,25 @@ async def _checked(settings: Settings, actor: str, *, recover: bool) -> _Restore
                 recovery = await begin(service, _since(held.newest_at, service.clock.now()), actor)
             return _Restored(contents=held, violations=[Violation.of(each) for each in violations], recovery=recovery)
     except (SchemaMismatch, UnfitDatabase) as error:
+        since = await _since_of(settings)
         opening.fail(
-            f"the backup is restored, but it isn't checked: {error}\nThen run bakong-service verify, and "
-            "bakong-service recover --since TIME with the time of the backup"
+            f"the backup is restored, but it isn't checked: {error}\nWhen that is done, set DATABASE_URL to the "
+            f"restored database, and run bakong-service verify, and bakong-service recover --since {since or 'TIME'}"
+            f"{'' if since else ' with the time of the backup'}"
         )
+
+
+async def _since_of(settings: Settings) -> str | None:
+    """Return the moment for `recover --since`, read without the keys; None if the tables are of another version."""
+    try:
+        executor = await database.open_database(settings.database_url.reveal(), bring_forward=False)
+    except (SchemaMismatch, UnfitDatabase):
+        return None
+    try:
+        newest_at = (await executor.read(contents, patient=True)).newest_at
+    finally:
+        await executor.close()
+    return None if newest_at is None else moment(_since(newest_at, datetime.now(UTC)))
 
 
 def _since(newest_at: datetime, now: datetime) -> datetime:

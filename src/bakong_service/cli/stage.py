@@ -237,7 +237,10 @@ class Stage:
 
     def _start(self, name: str, command: list[str], port: int, settings: Mapping[str, str]) -> Actor:
         if _is_taken(port):
-            raise StageFailed(f"port {port}, for {name}, is taken: stop what listens there, or choose another port")
+            option = "--simulator-port" if name == "the simulator" else "--service-port"
+            raise StageFailed(
+                f"port {port}, for {name}, is taken: stop what listens there, or choose another port with {option}"
+            )
         log = self.folder / f"{name.removeprefix('the ').replace(' ', '-')}.log"
         with log.open("ab") as output:
             process = subprocess.Popen(  # noqa: S603 - our own modules

@@ -105,6 +105,12 @@ def _good(work: UnitOfWork, key_id: str) -> ApiKey:
 
 def _known(work: UnitOfWork, key_id: str) -> ApiKey:
     key = api_keys.find(work.connection, key_id, lock=True)
+    if key is None and key_id == "main":
+        raise NotFound(
+            "key_not_found",
+            "the key main is the setting MAIN_BACKEND_API_KEY and isn't in the database: draw another text, change the "
+            "setting of the service and of your backend, and restart both",
+        )
     if key is None:
         raise NotFound("key_not_found", f"there is no key {key_id}")
     return key

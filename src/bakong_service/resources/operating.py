@@ -158,10 +158,11 @@ class Ready:
     """The service can do its work. Everything but `status` is shown to a key with the scope `metrics` alone."""
 
     status: Literal["ready"] = field(default="ready", metadata=says("How it stands."))
-    degraded: bool | UnsetType = field(default=UNSET, metadata=says("Whether payments are made but Bakong can't be asked as usual."))  # fmt: skip
+    degraded: bool | UnsetType = field(default=UNSET, metadata=says("Whether payments are made but Bakong can't be asked as usual, or this process lacks an encryption key."))  # fmt: skip
     clock: ClockHealth | UnsetType = field(default=UNSET, metadata=says("How the service's clock stands against Bakong's."))  # fmt: skip
     provider: ProviderHealth | UnsetType = field(default=UNSET, metadata=says("How Bakong lets itself be asked, why, and since when."))  # fmt: skip
     facts: dict[str, float] | UnsetType = field(default=UNSET, metadata=says("Counts and ages in seconds, by name."))
+    missing_encryption_keys: list[str] | UnsetType = field(default=UNSET, metadata=says("Ids of the encryption keys that another process seals with and this process lacks."))  # fmt: skip
     revision: str | UnsetType = field(default=UNSET, metadata=says("The version of the database's tables."))
     rate_limits: str | UnsetType = field(default=UNSET, metadata=says("Whether rates are counted for all processes together."))  # fmt: skip
 

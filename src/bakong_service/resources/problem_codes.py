@@ -95,6 +95,10 @@ PROBLEM_CODES: dict[str, tuple[int, str]] = {
     "internal_error": (500, "The service failed. The log has it under `request_id`."),
     "bakong_away": (503, "Bakong makes no link now. The QR can be paid all the same."),
     "database_unavailable": (503, "The database doesn't answer. Repeat the request with the same Idempotency-Key."),
+    "encryption_key_missing": (
+        503,
+        "This process lacks an encryption key that another process has. Repeat the request; the operator adds the key.",
+    ),
     "not_a_simulator": (503, "BAKONG_BASE_URL isn't a simulator."),
     "overloaded": (503, "Too many requests are under way: come back in a second."),
     "simulator_away": (503, "The simulator doesn't answer."),

@@ -64,6 +64,18 @@ def database_url(value: str) -> Secret:
     return Secret(value)
 
 
+def name_without_secrets(value: str) -> str:
+    """Return a database's URL without its password and without its options, for a message."""
+    url = make_url(value)
+    host, name = (given or url.query.get(option) for given, option in ((url.host, "host"), (url.database, "dbname")))
+    place = URL.create(url.drivername, url.username, None, _text(host), url.port, _text(name))
+    return place.render_as_string(hide_password=True)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
 def _sqlite(url: URL) -> None:
     if url.database in {None, "", ":memory:"}:
         raise ValueError(f"{_RULE}; a SQLite database must be a file, because memory forgets payments")

@@ -96,7 +96,8 @@ class Settings:
     )
     webhook_private_networks: tuple[Network, ...] = _setting(
         readers.networks,
-        "networks in which webhooks may go to private addresses and to ports other than 443, such as `10.0.0.0/8`",
+        "networks in which webhooks may go to private addresses and to ports other than 443, such as `10.0.0.0/8`; "
+        "`127.0.0.0/8` in test mode for a receiver on this machine",
         default=(),
     )
     webhook_schedule: str = _setting(
@@ -107,12 +108,13 @@ class Settings:
 
     encryption_key: Secret | None = _setting(
         readers.secret(32),
-        "the key of 32 characters or more that fields are encrypted with; this or `ENCRYPTION_KEYS` is required",
+        "the key of 32 characters or more that fields are encrypted with, with the id `0`; this or `ENCRYPTION_KEYS` "
+        "is required",
         default=None,
         secret=True,
     )
     encryption_keys: dict[str, Secret] | None = _setting(
-        readers.key_ring, "or a key ring, `id:key,id:key`, newest first", default=None, secret=True
+        readers.key_ring, "or a key ring, `id:key,id:key`; the first key encrypts", default=None, secret=True
     )
 
     host: str = _setting(readers.text(), "the address that `serve` listens at", default="127.0.0.1")

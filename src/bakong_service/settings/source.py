@@ -7,6 +7,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+_SENTENCES = ("it ", "the ")  # a rule that begins so doesn't go on from the setting's name
 _ORCHESTRATOR = Path("/run/secrets")  # a tmpfs of this container only; Docker makes its files readable by everybody
 
 
@@ -19,8 +20,9 @@ class Problem:
     rule: str  # what it may be
 
     def __str__(self) -> str:
-        was = "" if self.value is None else f" is {self.value!r}:"
-        return f"{self.name}{was} {self.rule}"
+        if self.value is not None:
+            return f"{self.name} is {self.value!r}: {self.rule}"
+        return f"{self.name}{':' if self.rule.startswith(_SENTENCES) else ''} {self.rule}"
 
 
 class SettingsError(Exception):

@@ -13,6 +13,7 @@ from bakong_service.settings.secret import Secret
 from bakong_service.settings.settings import Settings
 
 _WIDTH = 100
+EMPTY = '""'
 
 
 def written(value: Any) -> str:
@@ -24,25 +25,27 @@ def written(value: Any) -> str:
     return spoken(value) if isinstance(value, timedelta) else str(value)
 
 
-def settings_file(heading: str, values: Mapping[str, str]) -> str:
+def settings_file(heading: str, values: Mapping[str, str], remarks: Mapping[str, str] | None = None) -> str:
     """Return a file with every setting. `values` are set; the others stand in comments, with their defaults.
 
     A setting that is required and isn't among `values`, or is empty there, stands without a value: the service names it
-    at its start. The heading may be empty.
+    at its start. An empty value has quotes, because a shell needs them around a name with a blank. The heading may be
+    empty. `remarks` are further comments by the names of settings.
     """
     parts = [_comment(heading)] if heading else []
     for field in fields(Settings):
         name, default = field.name.upper(), written(field.default)
         if name in values:
-            line = f"{name}={shlex.quote(values[name]) if values[name] else ''}"
+            line = f"{name}={shlex.quote(values[name]) if values[name] else EMPTY}"
         elif field.default is NOTHING:
-            line = f"{name}="
+            line = f"{name}={EMPTY}"
         else:
-            line = f"#{name}={shlex.quote(default) if default else ''}"
-        must = "Must be set: " if line == f"{name}=" else ""
+            line = f"#{name}={shlex.quote(default) if default else EMPTY}"
+        must = "Must be set: " if line == f"{name}={EMPTY}" else ""
         meaning = str(field.metadata["meaning"]).replace("`", "")
+        remark = (remarks or {}).get(name)
         secret = ", a secret" if field.metadata["secret"] else ""
-        parts.append(f"{_comment(f'{must}{meaning}{secret}')}{line}\n")
+        parts.append(f"{_comment(f'{must}{meaning}{secret}')}{_comment(remark) if remark else ''}{line}\n")
     return "\n".join(parts)
 
 

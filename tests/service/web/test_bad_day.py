@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -134,6 +135,7 @@ def test_a_restored_database_that_other_keys_sealed_is_told_as_unchecked(
     code, _, err = run("restore", file, "--to", empty_url)
     assert code == 1
     assert "the backup is restored, but it isn't checked: ENCRYPTION_KEY isn't the key" in err
+    assert re.search(r"set DATABASE_URL to the restored database, .* recover --since 20\d\d-\S+Z$", err.strip())
 
 
 @pytest.mark.postgres
@@ -206,6 +208,8 @@ class TestInit:
         text = file.read_text(encoding="utf-8")
         assert "\n#MERCHANT_CITY='Phnom Penh'\n" in text
         assert "\n#QR_LIFE='10 min'\n" in text
+        assert (settings.public_url, settings.port) == ("http://127.0.0.1:3002", 3002)
+        assert "127.0.0.0/8" in text
         before = file.read_bytes()
         code, out = init()
         assert (code, "isn't overwritten" in out) == (1, True)
@@ -220,6 +224,7 @@ class TestInit:
             Settings.from_environment(found)
         unknown = {"BAKONG_DEVELOPER_TOKEN", "BAKONG_MERCHANT_ID", "MERCHANT_NAME"}
         assert {problem.name for problem in missing.value.problems} == unknown
+        assert '\nMERCHANT_NAME=""\n' in (tmp_path / "shop.env").read_text(encoding="utf-8")
         filled = found | {name: ENVIRONMENT[name] for name in unknown}
         assert Settings.from_environment(filled).mode == "live"
 

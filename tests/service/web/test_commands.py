@@ -139,6 +139,7 @@ def test_a_day_is_reconciled_as_table_json_and_csv(command: Command, underpaid: 
     assert (row["state"], row["amount"], row["expected"]) == ("review", "0.01", "2.50")
     table = command("reconcile", found["day"])[1]
     assert underpaid in table
+    assert f"The money of {day} in Phnom Penh:" in table
     assert re.search(r"amount +refunded +currency", table)
     assert told(command("reconcile", "2020-01-01", "--format", "json"))["lines"] == []
 
@@ -152,6 +153,8 @@ def test_keys_are_made_rotated_and_revoked(command: Command) -> None:
     assert told(command("keys", "revoke", made["key_id"], "--json"))["revoked_at"]
     assert len(told(command("keys", "list", "--json"))) == 2
     assert command("keys", "create", "till", "--scope", "everything")[0] == 2
+    code, text = command("keys", "rotate", "main")
+    assert (code, "MAIN_BACKEND_API_KEY" in text) == (1, True)
 
 
 def test_a_key_is_made_with_an_end_and_listed_with_its_last_use(command: Command) -> None:

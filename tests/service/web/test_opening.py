@@ -6,6 +6,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from sqlalchemy import Connection, make_url, text
+from structlog.testing import capture_logs
 
 from bakong_service import app
 from bakong_service.settings import Settings
@@ -87,6 +88,17 @@ async def test_live_mode_refuses_a_database_that_ran_in_test_mode(
     await started(settings_of(environment, database_url))
     with pytest.raises(UnfitDatabase, match="names a database of test mode, and MODE is live"):
         await started(settings_of(live_environment, database_url), prepared=prepared)
+
+
+@pytest.mark.parametrize("mode", ["live", "test"])
+async def test_the_simulators_token_in_live_mode_is_an_alert(
+    database_url: str, environment: dict[str, str], live_environment: dict[str, str], mode: str
+) -> None:
+    chosen = live_environment if mode == "live" else environment
+    with capture_logs() as lines:
+        await started(settings_of(chosen, database_url, BAKONG_DEVELOPER_TOKEN="simulator"))
+    alerts = [line["event"] for line in lines if line["log_level"] == "error"]
+    assert alerts == (["simulator_token_in_live_mode"] if mode == "live" else [])
 
 
 async def test_migrate_says_whose_a_new_database_is(

@@ -24,12 +24,14 @@ from bakong_service.operations.payments import requests as payments
 from bakong_service.operations.recovery.lost_payments_file import LostPaymentsFileError, read_lost_payments
 from bakong_service.operations.unit_of_work import UnitOfWork, transaction
 from bakong_service.settings import Settings
+from bakong_service.settings.database_url import name_without_secrets
 from bakong_service.storage import triggers
 from bakong_service.storage.schema import events, payment_history
 from bakong_service.storage.schema import payments as rows
 from bakong_service.storage.webhooks import outbox
 
 Recover = Callable[..., tuple[int, str, str]]
+NEWER = "this database has entries until"
 SINCE = ("--since", "2026-01-01T00:00:00+07:00")
 
 
@@ -226,3 +228,20 @@ def test_a_file_that_isnt_there_says_so(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b"\xff\xfe")
     with pytest.raises(LostPaymentsFileError, match="latin"):
         read_lost_payments(tmp_path / "latin")
+
+
+@pytest.mark.usefixtures("lost")
+def test_it_names_the_database_and_warns_of_entries_that_no_backup_of_that_moment_has(
+    recover: Recover, database_url: str
+) -> None:
+    _, _, err = recover(*SINCE)
+    assert f"DATABASE_URL names {database_url.partition('?')[0]}, and recover works on it" in err
+    assert NEWER in err
+    assert NEWER not in recover(*SINCE)[2], "its recovery has begun already"
+
+
+def test_the_name_of_a_database_has_no_password() -> None:
+    for url in ("postgresql://shop:planted@db.internal:5433/payments?sslmode=require",
+                "postgresql://shop@:5433/?host=db.internal&dbname=payments&password=planted"):  # fmt: skip
+        assert name_without_secrets(url) == "postgresql://shop@db.internal:5433/payments"
+    assert name_without_secrets("sqlite:////var/lib/shop/payments.db") == "sqlite:////var/lib/shop/payments.db"

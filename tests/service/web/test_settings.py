@@ -83,7 +83,7 @@ WRONG = [
     ("WEBHOOK_PRIVATE_NETWORKS", "10.0.0.0/40", "10.0.0.0/8"),
     ("WEBHOOK_SCHEDULE", "fast", "default or compat"),
     ("ENCRYPTION_KEY", "short", "at least 32 characters, and has 5"),
-    ("ENCRYPTION_KEYS", "nocolon", "id:key"),
+    ("ENCRYPTION_KEYS", "nocolon", "ENCRYPTION_KEYS: it takes id:key"),
     ("ENCRYPTION_KEYS", "k1:short", "the key k1 takes at least 32"),
     ("ENCRYPTION_KEYS", f"k1:{'a' * 32},k1:{'b' * 32}", "id k1 twice"),
     ("PORT", "65536", "from 0 to 65535"),

@@ -17,6 +17,8 @@ from bakong_service.vault import Unopenable, Vault
 
 _PROOF = "bakong-service"
 
+_OF_THE_RING = " In ENCRYPTION_KEYS, this key stands under the id 0 (0:<key>), and under no other id."
+
 _OF_THE_OTHER_MODE = {
     "live": "DATABASE_URL names a database of test mode, and MODE is live: test payments aren't money. "
     "Name a new database, or the one that live mode has used before",
@@ -32,12 +34,13 @@ async def prove(executor: Executor, vault: Vault, *, mode: str, now: datetime) -
     """
     if not await executor.read(partial(_proven, vault=vault, mode=mode)):
         await executor.run(partial(_record, vault=vault, mode=mode, now=now))
-    for key_id in await executor.read(partial(_not_in, vault=vault)):
+    for key_id in await executor.read(partial(missing_keys, vault=vault)):
         place = await executor.read(partial(_sealed_with, key_id=key_id), patient=True)
         if place is not None:
+            under = _OF_THE_RING if key_id == "0" else ""
             raise UnfitDatabase(
-                f"{_setting(key_id)} is missing: {place} has values that are sealed with that key. A key may be "
-                "removed when nothing is sealed with it any more"
+                f"{_setting(key_id)} is missing: {place} has values that are sealed with that key.{under} "
+                "A key may be removed when nothing is sealed with it any more"
             )
         await executor.run(partial(_forget, key_id=key_id))
 
@@ -74,8 +77,8 @@ def _record(connection: Connection, *, vault: Vault, mode: str, now: datetime) -
     _proven(connection, vault=vault, mode=mode)
 
 
-def _not_in(connection: Connection, *, vault: Vault) -> list[str]:
-    """Return the ids of the keys that have sealed something here, and that the ring doesn't have."""
+def missing_keys(connection: Connection, *, vault: Vault) -> list[str]:
+    """Return the ids of the keys that some process seals with, or has sealed with, and that this ring lacks."""
     return [key_id for key_id in _proofs(connection) if key_id not in vault.key_ids]
 
 

@@ -22,6 +22,7 @@ from bakong_service.domain.moment import moment
 from bakong_service.resources import ProblemDocument, ProblemFault, encode
 from bakong_service.resources.problem_codes import REPEATABLE
 from bakong_service.storage.engine.executor import DatabaseUnavailable
+from bakong_service.vault import EncryptionKeyMissing
 from bakong_service.web.http import service as services
 
 log = structlog.get_logger(__name__)
@@ -29,6 +30,7 @@ log = structlog.get_logger(__name__)
 _STATUS = {NotFound: 404, Conflict: 409, Invalid: 422}
 _CODES = {404: "no_such_route", 405: "method_not_allowed"}  # of the errors that Starlette raises by itself
 _DATABASE_RETRY_SECONDS = 2
+_KEY_RETRY_SECONDS = 2  # a load balancer may then choose a process that has the key
 _REPEAT_AFTER = "1"
 """The seconds after which the same request may be sent again when it met another one, or came too slowly."""
 
@@ -73,6 +75,10 @@ def of(error: Exception) -> Problem:
             log.error("database_unavailable", error=str(error), outcome_unknown=error.outcome_unknown)
             detail = "the database doesn't answer; the same request with the same Idempotency-Key is safe to repeat"
             return _unavailable("database_unavailable", detail, _DATABASE_RETRY_SECONDS)
+        case EncryptionKeyMissing():
+            log.error("encryption_key_missing", key_id=error.key_id, error=str(error))
+            detail = "this process lacks an encryption key that another process uses; the log names it"
+            return _unavailable("encryption_key_missing", detail, _KEY_RETRY_SECONDS)
         case HTTPException():
             code = _CODES.get(error.status_code, "http_error")
             return Problem(status=error.status_code, code=code, detail=error.detail, headers=error.headers or {})

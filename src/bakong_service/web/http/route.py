@@ -61,7 +61,7 @@ class Route:
         """Return the code of every problem that this route may answer with."""
         found = ["invalid_url", "invalid_request", "internal_error", "overloaded", *self.refuses.split()]
         if not self.offline:
-            found.append("database_unavailable")
+            found += ["database_unavailable", "encryption_key_missing"]
         if self.scope is not None or self.more_with is not None:
             found += ["missing_key", "invalid_key", "missing_scope", "address_blocked", "rate_limited"]
         if self.body is not None:

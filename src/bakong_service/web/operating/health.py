@@ -10,6 +10,7 @@ from bakong_service.domain.watching import Mode
 from bakong_service.resources import ClockHealth, Live, ProviderHealth, Ready, Unready
 from bakong_service.storage.bakong import access, provider_clock
 from bakong_service.storage.checks.facts import facts
+from bakong_service.storage.engine import belonging
 from bakong_service.web.http.answers import json
 from bakong_service.web.http.auth import authenticate, permit
 from bakong_service.web.http.service import of
@@ -42,10 +43,12 @@ async def _detailed(request: Request) -> Ready:
     now = service.clock.now()
     doors = await service.executor.read(lambda connection: access.read(connection, now=now))
     clocks = await service.executor.read(lambda connection: provider_clock.read(connection, now=now))
+    vault = service.business.vault
+    missing = await service.executor.read(lambda connection: belonging.missing_keys(connection, vault=vault))
     grace = service.business.payments.grace
     harmful = clocks.skew is not None and is_harmful(clocks.skew, grace)
     return Ready(
-        degraded=doors.mode is Mode.BLOCKED or clocks.distrusted or harmful,
+        degraded=doors.mode is Mode.BLOCKED or clocks.distrusted or harmful or bool(missing),
         clock=ClockHealth(
             trusted=not clocks.distrusted,
             bakong_ahead_seconds=None if clocks.skew is None else clocks.skew.total_seconds(),
@@ -53,6 +56,7 @@ async def _detailed(request: Request) -> Ready:
         ),
         provider=ProviderHealth(mode=doors.mode, reason=doors.reason, since=moment(doors.since)),
         facts=await service.executor.read(lambda connection: facts(connection, now=now), many=True),
+        missing_encryption_keys=missing,
         revision=newest_revision(),
         rate_limits="shared" if service.limiter.is_shared else "in this process",
     )
