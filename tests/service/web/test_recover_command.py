@@ -235,7 +235,7 @@ def test_it_names_the_database_and_warns_of_entries_that_no_backup_of_that_momen
     recover: Recover, database_url: str
 ) -> None:
     _, _, err = recover(*SINCE)
-    assert f"DATABASE_URL names {database_url.partition('?')[0]}, and recover works on it" in err
+    assert f"DATABASE_URL names {name_without_secrets(database_url)}, and recover works on it" in err
     assert NEWER in err
     assert NEWER not in recover(*SINCE)[2], "its recovery has begun already"
 
