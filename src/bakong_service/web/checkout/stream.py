@@ -1,5 +1,6 @@
 """Telling an open page that it has something new to show. The page then fetches itself: nothing is written twice."""
 
+import random
 from collections.abc import AsyncIterator
 
 import anyio
@@ -24,7 +25,7 @@ async def read(request: Request) -> Response:
     """Send the page's mark now and whenever it changes, and `end` when nothing more can come."""
     await limits.enter_stream(request)
     payment = await find(request)
-    return EventSourceResponse(_marks(request, payment.reference), ping=_PING_SECONDS)
+    return EventSourceResponse(_marks(request, payment.reference), ping=round(_spread(_PING_SECONDS)))
 
 
 async def status(request: Request) -> Response:
@@ -53,7 +54,12 @@ async def _marks(request: Request, reference: str) -> AsyncIterator[ServerSentEv
             reference,
             lambda: _mark(request),
             told.__ne__,
-            seconds=_VIEWED_AGAIN_SECONDS,
+            seconds=_spread(_VIEWED_AGAIN_SECONDS),
             stopping=service.stopping,
-            look_again_seconds=_LOOK_AGAIN_SECONDS,
+            look_again_seconds=_spread(_LOOK_AGAIN_SECONDS),
         )
+
+
+def _spread(seconds: float) -> float:
+    """Return a time around `seconds`, so that a thousand pages that opened together don't look again together."""
+    return seconds * random.uniform(0.7, 1.3)  # noqa: S311 - no secret
