@@ -57,8 +57,10 @@ class Backend:
     @staticmethod
     async def _ask(client: httpx.AsyncClient) -> int:
         """Ask once. If the machine is too busy for 150 requests at once, come again when the answer says so."""
-        while (answer := await client.get("/v1/payments")).status_code == 503:
+        answer = await client.get("/v1/payments")
+        while answer.status_code == 503:
             await asyncio.sleep(int(answer.headers["Retry-After"]))
+            answer = await client.get("/v1/payments")
         return answer.status_code
 
 
