@@ -10,6 +10,7 @@ payment ten times a second.
 
 import argparse
 import asyncio
+import math
 import os
 import statistics
 import tempfile
@@ -20,7 +21,9 @@ from urllib.parse import urlsplit
 import httpx
 from attrs import define
 
-from bakong_service.cli.stage import Actor, Stage
+from bakong_service.cli.stage import Stage
+from benchmarks.ratios.service import Server
+from benchmarks.service.run import memory
 
 QUIET_SECONDS = 20.0
 CANCELLED_A_SECOND = 50
@@ -50,18 +53,6 @@ class Page:
         writer.close()
 
 
-def cpu_seconds(actor: Actor) -> float:
-    """Return what all threads of the process have worked so far (Linux)."""
-    tasks = Path(f"/proc/{actor.process.pid}/task")
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
-
-
-def megabytes(actor: Actor) -> float:
-    """Return the memory that the process has now (Linux)."""
-    status = Path(f"/proc/{actor.process.pid}/status").read_text(encoding="ascii")
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
-
-
 async def reads(http: httpx.AsyncClient, path: str, seconds: float) -> list[float]:
     """Read a payment ten times a second, and return how long each answer took."""
     taken, ends_at = [], time.perf_counter() + seconds
@@ -89,6 +80,7 @@ async def measure(count: int, settings: dict[str, str]) -> None:
     """Print the table."""
     with tempfile.TemporaryDirectory() as folder, Stage(Path(folder)) as stage:
         service = stage.start_service("serve", "--no-workers", **settings)
+        server = Server(service.url, service.process.pid, stage.api_key)
         headers = {"Authorization": f"Bearer {stage.api_key}"}
         async with httpx.AsyncClient(base_url=service.url, headers=headers, timeout=30, trust_env=False) as http:
             pages = []
@@ -97,23 +89,24 @@ async def measure(count: int, settings: dict[str, str]) -> None:
                 made = (await http.post("/v1/payments", json=new, headers={"Idempotency-Key": f"{number}"})).json()
                 pages.append(Page(made["reference"], urlsplit(made["checkout_url"]).path + "/events"))
             path = f"/v1/payments/{pages[0].reference}"
-            usual, alone = await reads(http, path, QUIET_SECONDS / 2), megabytes(service)
+            usual, alone = await reads(http, path, QUIET_SECONDS / 2), memory(service.process.pid)
             opened = asyncio.Semaphore(0)
             async with asyncio.TaskGroup() as group:
                 for page in pages:
                     group.create_task(page.stay(service.url, opened))
                 for _ in pages:
                     await opened.acquire()
-                before = cpu_seconds(service)
+                before = server.cpu_seconds() or math.nan  # not Linux
                 beside = await reads(http, path, QUIET_SECONDS)
-                spent, memory = (cpu_seconds(service) - before) / QUIET_SECONDS, megabytes(service)
+                after, full = server.cpu_seconds() or math.nan, memory(service.process.pid)
                 group.create_task(cancel(http, pages))
                 busy = await reads(http, path, count / CANCELLED_A_SECOND)
+        share = 100 * (after - before) / QUIET_SECONDS
         delays = [max(0.0, page.told_at - page.cancelled_at) for page in pages if page.told_at and page.cancelled_at]
         _tell(f"{count} open pages, load average {os.getloadavg()[0]:.1f}", [
             ("memory without pages", f"{alone:.0f} MB"),
-            ("memory with them", f"{memory:.0f} MB, {(memory - alone) * 1024 / count:.0f} kB a page"),
-            ("processor while nothing changes", f"{100 * spent:.0f} % of a core, with ten reads a second"),
+            ("memory with them", f"{full:.0f} MB, {(full - alone) * 1024 / count:.0f} kB a page"),
+            ("processor while nothing changes", f"{share:.0f} % of a core, with ten reads a second"),
             ("pages that learnt of their change", f"{len(delays)} of {count}"),
             ("its delay, p50 / p99 / most", f"{_ms(delays, 50)} / {_ms(delays, 99)} / {max(delays) * 1000:.0f} ms"),
             ("a read without pages, p50 / p99", f"{_ms(usual, 50)} / {_ms(usual, 99)} ms"),

@@ -45,8 +45,6 @@ def test_every_command_and_sample_is_one_of_the_english_page(page: Path) -> None
     found = re.search(r"^<!-- translates (\S+) -->$", text, re.MULTILINE)
     assert found
     english = (page.parent / found[1]).resolve()
-    if not english.exists():
-        pytest.skip(f"{english.name} isn't written yet")
     assert [block for block in BLOCK.findall(text) if block not in BLOCK.findall(english.read_text("utf-8"))] == []
 
 
