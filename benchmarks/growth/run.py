@@ -100,7 +100,7 @@ def _asked(client: httpx.Client) -> Iterator[tuple[str, float]]:
     for name, path in (("payments", "/v1/payments"), ("events", "/v1/events")):
         yield f"{name}, first page", _median(partial(client.get, path, params={"limit": PAGE}))
         cursor = _deep(client, path)
-        asked = {"limit": PAGE, **cursor}
+        asked: dict[str, str | int] = {"limit": PAGE, **cursor}
         yield f"{name}, a deep page", _median(partial(client.get, path, params=asked))
     today = time.time()
     days = [time.strftime("%Y-%m-%d", time.gmtime(at)) for at in (today - SPAN.total_seconds() - 86400, today + 86400)]
