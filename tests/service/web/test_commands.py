@@ -170,6 +170,17 @@ def test_a_key_is_made_with_an_end_and_listed_with_its_last_use(command: Command
     assert "last_used_at" in command("keys", "list")[1]
 
 
+def test_the_audit_log_is_listed_by_level_and_subject(command: Command) -> None:
+    made = told(command("keys", "create", "till", "--scope", "metrics", "--json"))
+    command("keys", "revoke", made["key_id"])
+    listed = told(command("audit", "list", "--subject", made["key_id"], "--json"))
+    assert [line["action"] for line in listed] == ["key.revoked", "key.created"]
+    assert told(command("audit", "list", "--subject", made["key_id"], "--level", "INFO", "--json")) == []
+    assert len(told(command("audit", "list", "--level", "SECURITY", "--limit", "1", "--json"))) == 1
+    assert "key.revoked" in command("audit", "list")[1]
+    assert command("audit", "list", "--level", "security")[0] == 2
+
+
 def test_the_budget_and_the_invariants_are_shown(command: Command, underpaid: str) -> None:
     assert told(command("budget", "--json"))["used"] == 0
     assert command("verify") == (0, "all promises hold\n")

@@ -51,6 +51,7 @@ PLANTED = {
     "api_keys": ("name",),
     "links": ("description",),
     "provider_mode": ("reason",),
+    "audit_log": ("actor",),
 }
 
 # Every command that prints data, with arguments, and whether the planted text is in what it prints.
@@ -94,6 +95,7 @@ COMMANDS: list[tuple[str, bool]] = [
     ("keys rotate {key}", False),
     ("keys revoke {key}", True),
     ("budget", True),
+    ("audit list", True),
     ("vault status", False),
     ("vault reseal", False),
     ("vault check", False),

@@ -1,9 +1,11 @@
 """Attacks on a service at 127.0.0.1, each for a bounded time: `python attacks.py NAME PORT SECONDS SOCKETS [PATH KEY]`.
 
-They run in a process of their own, so that what they cost isn't taken for what the service costs.
+They run in a process of their own that gives way to others, as if it ran on a machine of its own: what an attack costs
+the attacker isn't taken for what it costs the service.
 """
 
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -111,4 +113,6 @@ async def main(name: str, port: int, seconds: float, sockets: int, *more: str) -
 
 
 if __name__ == "__main__":
+    if hasattr(os, "nice"):
+        os.nice(19)
     asyncio.run(main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]), *sys.argv[5:]))
