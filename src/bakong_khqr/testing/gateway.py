@@ -1,6 +1,7 @@
 """The checks of a call before it reaches its endpoint.
 
-Each effect is as in the live service. The order is our choice: country, path, method, fault, token, quota, body.
+Each refusal looks as Bakong's does. Nobody outside knows the order of Bakong's checks, so the order here is our choice:
+country, path, method, fault, token, quota, body.
 """
 
 from collections.abc import Mapping
@@ -23,7 +24,10 @@ def endpoint_name(path: str) -> str | None:
 
 
 def answer(bakong: "BakongSimulator", request: Request) -> tuple[Response, Fault | None]:
-    """Return the answer of a call, and its fault if it has one."""
+    """Return the simulator's answer to a call, and the fault that a test has injected into it, for the log.
+
+    The answer already has the effect of the fault.
+    """
     switches = bakong.switches
     if switches.geo_block or (switches.user_agent_required and not request.headers.get("user-agent")):
         return answers.cloudfront_block(), None
@@ -47,7 +51,7 @@ def _serve(bakong: "BakongSimulator", name: str, endpoint: Endpoint, request: Re
     record = _token_record(bakong, request.headers)
     calls = 0
     if record is not None and (needs_token or switches.quota_scope == "all"):
-        calls = record.count_call(bakong.quota_day)  # a refused call counts too
+        calls = record.count_call(bakong.quota_day)  # today's calls with this token; a refused call counts too
     if needs_token and (record is None or not record.is_valid(bakong.clock.now_ms)):
         return answers.failure(answers.UNAUTHORIZED, status=switches.unauthorized_status)
     if switches.daily_quota is not None and calls > switches.daily_quota:
