@@ -64,7 +64,7 @@ def extend_by_credit(
     """Add the next unpaid period without a QR (S2, S3): credit pays all, or leaves less than a QR can ask for."""
     supersede(work, before.user_id, (Purpose.RENEWAL, Purpose.UPGRADE))
     after = lifecycle.extended(before, plan)
-    period = _period(work, after, plan, None, credit.minor)
+    period = _period(work, before, after, plan, None, credit.minor)
     periods.add(work.connection, after.id, period, now=work.now)
     share = Share(period.number, credit.minor)
     moving.pay_with_credit(work, after, [share], [period], credit)
@@ -122,7 +122,7 @@ def _sold(
 ) -> Subscription:
     """Write the last paid period, move the paid value into it, and record the subscription."""
     price = payment.amount.minor + payment.credit_reserved
-    period = _period(work, after, plan, payment, price)
+    period = _period(work, before, after, plan, payment, price)
     # This comes first, because events show the user's credit.
     moving.pay(work, payment, incoming, [Share(period.number, price)], [period])
     recorded = record(work, before, after, happening, cause)
@@ -132,9 +132,11 @@ def _sold(
     return boundaries.apply_due(work, recorded.id)
 
 
-def _period(work: UnitOfWork, after: Subscription, plan: Plan, payment: Payment | None, minor: int) -> Period:
-    """Return the last paid period of a subscription that was just begun or extended."""
-    starts_at = after.period_start if after.last_paid_period == 1 else after.paid_through - plan.period
+def _period(
+    work: UnitOfWork, before: Subscription | None, after: Subscription, plan: Plan, payment: Payment | None, minor: int
+) -> Period:
+    """Return the last paid period of a subscription that was just begun (`before` is None) or extended."""
+    starts_at = after.period_start if before is None else before.paid_through
     return Period(
         id=work.number(),
         number=after.last_paid_period,
