@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bakong_khqr.testing import answers
 from bakong_khqr.testing.endpoints import ENDPOINTS, Endpoint
-from bakong_khqr.testing.exchange import Request, Response
+from bakong_khqr.testing.exchange import SimulatorRequest, SimulatorResponse
 from bakong_khqr.testing.faults import Fault
 from bakong_khqr.testing.tokens import TokenRecord
 
@@ -23,7 +23,7 @@ def endpoint_name(path: str) -> str | None:
     return name if name != path and name in ENDPOINTS else None
 
 
-def answer(bakong: "BakongSimulator", request: Request) -> tuple[Response, Fault | None]:
+def answer(bakong: "BakongSimulator", request: SimulatorRequest) -> tuple[SimulatorResponse, Fault | None]:
     """Return the simulator's answer to a call, and the fault that a test has injected into it, for the log.
 
     The answer already has the effect of the fault.
@@ -45,7 +45,7 @@ def answer(bakong: "BakongSimulator", request: Request) -> tuple[Response, Fault
     return (response if fault is None else fault.spoil(response)), fault
 
 
-def _serve(bakong: "BakongSimulator", name: str, endpoint: Endpoint, request: Request) -> Response:
+def _serve(bakong: "BakongSimulator", name: str, endpoint: Endpoint, request: SimulatorRequest) -> SimulatorResponse:
     switches = bakong.switches
     needs_token = endpoint.needs_token or (name == "check_bakong_account" and switches.account_needs_token)
     record = _token_record(bakong, request.headers)
