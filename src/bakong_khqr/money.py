@@ -12,12 +12,15 @@ from typing import NamedTuple
 from bakong_khqr.errors import ErrorCode, InvalidKHQR, shown, shown_length
 
 MOST_CHARACTERS = 13
-"""A written amount's most characters: EMVCo QRCPS-MPM 1.1, data object 54."""
+"""The most characters that an amount may have in a payload: EMVCo QRCPS-MPM 1.1, data object 54."""
 
 _MOST_GIVEN = 1_024
-"""A given text's most characters: by value `1.500` is 1.50, but millions of zeros aren't counted."""
+"""The most characters of an amount that a caller gives as text.
 
-_TOO_LARGE = 10**MOST_CHARACTERS
+Zeros at its ends don't count (`1.500` is 1.50), but this package doesn't read millions of them.
+"""
+
+_TOO_LARGE = 10**MOST_CHARACTERS  # the smallest whole number that has too many digits
 _PLAIN = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
 
 
@@ -72,6 +75,8 @@ _FACTS = {
     Currency.USD: _Facts("840", 2, "$", "US dollar", "dollars"),
 }
 BY_NUMERIC_CODE = {currency.numeric_code: currency for currency in Currency}
+"""The currency of each value of data object 53: `BY_NUMERIC_CODE["840"] is Currency.USD`."""
+
 _CURRENCIES: dict[object, Currency] = {
     **{currency.value: currency for currency in Currency},
     **{int(currency.numeric_code): currency for currency in Currency},
@@ -80,6 +85,7 @@ DECIMALS_RULE = {
     currency: f"{currency.plural} {f'have at most {currency.decimals} decimals' if currency.decimals else 'are whole'}"
     for currency in Currency
 }
+"""The rule about the decimals of each currency, as messages say it: `"dollars have at most 2 decimals"`."""
 
 
 def read_currency(value: Currency | str | int) -> Currency:
@@ -104,10 +110,11 @@ def read_currency(value: Currency | str | int) -> Currency:
 
 
 def write_amount(amount: Decimal | int | str | None, currency: Currency) -> str | None:
-    """Return `amount` as a payload writes it: `"100"`, `"10.50"`. `None` for no amount, which 0 is.
+    """Return `amount` as a payload writes it: `"100"`, `"10.50"`. `None` and 0 both mean "no amount": return `None`.
 
     Text is ASCII digits with an optional point and digits; `"1e3"` is refused, `Decimal("1E+3")` is the number 1000.
-    Raises `InvalidKHQR` code 4 for what isn't an amount of `currency`, `TypeError` for a float or another type.
+    Raises `InvalidKHQR` with code 4 for a value that isn't an amount of `currency`, such as a negative one, and
+    `TypeError` for a float or another type.
     """
     if amount is None:
         return None
@@ -124,10 +131,10 @@ def write_amount(amount: Decimal | int | str | None, currency: Currency) -> str 
 
 
 def read_amount(text: str, currency: Currency | None) -> Decimal | None:
-    """Return the amount that data object 54 holds, or `None` if it isn't one.
+    """Return the amount that data object 54 holds, or `None` if its text isn't an amount.
 
-    More zeros than `currency` has decimals aren't a fault: `50000.0` riel is 50000. Without a currency only the form
-    counts.
+    Zeros at the end are accepted beyond the decimals of `currency`: `50000.0` riel is 50000. If `currency` is `None`,
+    any number of decimals is accepted.
     """
     found = _PLAIN.fullmatch(text)
     if found is None or len(text) > MOST_CHARACTERS:
@@ -146,7 +153,11 @@ def format_amount(amount: Decimal, currency: Currency) -> str:
 def amount_fault(
     amount: object, rule: str, *, offset: int | None = None, length: int | None = None, limit: int = MOST_CHARACTERS
 ) -> InvalidKHQR:
-    """Return the error of code 4 for `amount`, with the rule that it breaks; its length is as given unless said."""
+    """Return the error with code 4 for `amount`, with the rule that it breaks.
+
+    `offset` is the amount's place in the payload, if there is a payload. `limit` is the most characters that the amount
+    may have, and `length` is the number that it has: by default the length of `amount` itself.
+    """
     return InvalidKHQR(
         ErrorCode.TRANSACTION_AMOUNT_INVALID,
         f"amount {shown(amount)}: {rule}",
@@ -179,7 +190,10 @@ def _digits(amount: Decimal | int | str) -> tuple[str, str]:
 
 
 def _decimal_text(amount: Decimal) -> str:
-    """Return a decimal without exponent. The range is looked at first: 1E+999999999 would be a gigabyte of zeros."""
+    """Return a decimal as text without an exponent.
+
+    The range is checked before the text is made, because 1E+999999999 would become a gigabyte of zeros.
+    """
     if not amount.is_finite():
         raise amount_fault(amount, "it must be a finite number")
     if amount == 0:

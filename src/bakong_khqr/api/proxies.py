@@ -15,6 +15,9 @@ _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\Z")
 def goes_direct(host: str, port: int, no_proxy: str) -> bool:
     """Return whether a `NO_PROXY` of names, addresses and networks, IPv6 included, has this host.
 
+    `host` is in small letters, without brackets around an IPv6 address and without a dot at its end. `no_proxy` is the
+    variable's text, entries with commas between them.
+
     `example.com` also means all hosts that end in `.example.com`, and `.example.com` means only those. An entry may
     have a port, and a scheme, which is ignored. Every entry is read, and a wrong one raises `InvalidRequest`.
     """

@@ -20,7 +20,7 @@ from bakong_khqr.client import BakongClient
 from bakong_khqr.errors import BakongError, InvalidKHQR, InvalidRequest
 from bakong_khqr.money import format_amount
 
-YES, NO, UNUSABLE, UNKNOWN = range(4)
+YES, NO, UNUSABLE, UNKNOWN = range(4)  # the exit codes
 
 
 @Parameter(name="*")
@@ -57,10 +57,10 @@ class Asking:
 
 
 BY_ENVIRONMENT = Asking()
+"""Ask with the token and the address of the environment, as without any option."""
 
-
-# What to do about an error, by its class, in English and Khmer.
-_SAID: dict[type[BakongError], tuple[str, str]] = {
+# What to do about an error, by its class, in English and Khmer. The first class that fits counts.
+_ADVICE: dict[type[BakongError], tuple[str, str]] = {
     errors.Unauthorized: ("renew the token: khqr token renew", "សូមបន្តថូខឹន៖ khqr token renew"),
     errors.Blocked: ("khqr doctor says why", "សូមសួរ khqr doctor ថាបណ្ដាលមកពីអ្វី"),
     errors.QuotaExceeded: ("the quota is renewed at midnight in Phnom Penh", "ចំនួនសួរនឹងមានវិញនៅពាក់កណ្ដាលអធ្រាត្រម៉ោងភ្នំពេញ"),
@@ -79,8 +79,9 @@ _UNKNOWN_STATE = ("unknown, which doesn't mean no", "មិនដឹងចម្
 def failed(
     command: str, error: Exception, language: Literal["en", "km"], *, json: bool, is_answer: bool = False
 ) -> int:
-    """Print an error to standard error (and as JSON to standard output) and return the exit code.
+    """Print an error to standard error (and with `json` to standard output too) and return the exit code.
 
+    The code is 2 if the caller's options or payload are wrong or a file can't be read, and 3 if the answer isn't known.
     With `is_answer`, the options were checked before, so an `InvalidRequest` comes from Bakong or another server. It
     says nothing about the payment, and the options may be right.
     """
@@ -90,7 +91,7 @@ def failed(
     if json:
         retry_at = error.retry_at.isoformat() if isinstance(error, BakongError) and error.retry_at else None
         say_json({"state": "unknown", "error": type(error).__name__, "message": str(error), "retry_at": retry_at})
-    advice = next((texts[language == "km"] for kind, texts in _SAID.items() if isinstance(error, kind)), "")
+    advice = next((texts[language == "km"] for kind, texts in _ADVICE.items() if isinstance(error, kind)), "")
     state = _UNKNOWN_STATE[language == "km"]
     complain(f"khqr {command}: {state}: {error}", *([advice] if advice else []))
     return UNKNOWN

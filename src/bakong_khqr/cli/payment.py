@@ -29,6 +29,7 @@ from bakong_khqr.khqr import KHQR
 
 _MD5 = re.compile(r"[0-9a-fA-F]{32}\Z")
 
+# What each state of an answer, and the waiting, is called in English and Khmer.
 _SAID = {
     "paid": ("PAID, and it is the payment that the code asks for", "បានបង់ហើយ ហើយត្រូវនឹងការបង់ប្រាក់ដែលកូដស្នើសុំ"),
     "found": ("FOUND for this MD5. Compare it with your order", "រកឃើញតាម MD5 នេះ។ សូមផ្ទៀងផ្ទាត់ជាមួយការបញ្ជាទិញ"),
@@ -77,11 +78,11 @@ def check(
     except (BakongError, OSError) as error:
         return failed("check", error, tongue, json=json, is_answer=True)
     if transaction is None:
-        return _tell("not_found", tongue, json=json)
+        return _answer("not_found", tongue, json=json)
     if khqr is None:
-        return _tell("found", tongue, transaction, json=json)
+        return _answer("found", tongue, transaction, json=json)
     verdict = transaction.matches(khqr)
-    return _tell("paid" if verdict else "mismatch", tongue, transaction, verdict.differences, json=json)
+    return _answer("paid" if verdict else "mismatch", tongue, transaction, verdict.differences, json=json)
 
 
 def watch(
@@ -115,7 +116,7 @@ def watch(
         client = asking.client()
     except (BakongError, OSError) as error:
         return failed("watch", error, tongue, json=json)
-    _tell_progress()
+    _log_progress()
     hint = threading.Event()
     complain(f"{_said('waiting', tongue)} {khqr!r}")
     if not from_stdin and sys.stdin.isatty():
@@ -125,30 +126,32 @@ def watch(
         with client as bakong:
             transaction = bakong.wait_for_payment(khqr, schedule=SPARING if sparing else GROWING, hint=hint)
     except PaymentMismatch as error:
-        return _tell("mismatch", tongue, error.transaction, error.differences, json=json)
+        return _answer("mismatch", tongue, error.transaction, error.differences, json=json)
     except PaymentExpired:
-        return _tell("expired", tongue, json=json)
+        return _answer("expired", tongue, json=json)
     except StaticQRNotSupported as error:
         complain(f"khqr watch: {error}")
         return UNUSABLE
     except (BakongError, OSError) as error:
         return failed("watch", error, tongue, json=json, is_answer=True)
-    return _tell("paid", tongue, transaction, json=json)
+    return _answer("paid", tongue, transaction, json=json)
 
 
 def _listen(hint: threading.Event) -> None:
+    """Set `hint` each time Enter is pressed, so that the waiting client checks at once."""
     for _ in sys.stdin:
         hint.set()
 
 
-def _tell_progress() -> None:
+def _log_progress() -> None:
+    """Send the package's log of checks and outages to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(AsText("%(asctime)s %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("bakong_khqr").setLevel(logging.INFO)
 
 
-def _tell(
+def _answer(
     state: str,
     language: Literal["en", "km"],
     transaction: Transaction | None = None,
@@ -156,6 +159,7 @@ def _tell(
     *,
     json: bool,
 ) -> int:
+    """Print the answer to standard output and return its exit code: 0 for "paid" and "found", else 1."""
     if json:
         members: dict[str, Any] = {"state": state}
         if transaction is not None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from attrs import frozen
 
 from bakong_khqr.errors import ErrorCode as E
-from bakong_khqr.money import Currency
+from bakong_khqr.money import DECIMALS_RULE, Currency
 
 
 class Source(StrEnum):
@@ -75,8 +75,8 @@ ADVICE: dict[E, Advice] = (
             E.MERCHANT_NAME_ALTERNATE_LANGUAGE_REQUIRED: "Give the name in that language too, or no language.",
             E.MERCHANT_NAME_ALTERNATE_LANGUAGE_LENGTH_INVALID: _SHORTEN,
             E.MERCHANT_CITY_ALTERNATE_LANGUAGE_LENGTH_INVALID: _SHORTEN,
-            E.TRANSACTION_AMOUNT_INVALID: "Write digits only: whole riel (10000), dollars with at most two decimals "
-            "(2.50), no sign, comma, currency or exponent.",
+            E.TRANSACTION_AMOUNT_INVALID: "Write digits, such as 10000 or 2.50, without sign, comma, currency or "
+            f"exponent: {', '.join(DECIMALS_RULE.values())}.",
             E.MALFORMED_TLV: "Each data object is two digits of ID, two of length and exactly that many characters. "
             + _TAKE_ALL,
             E.REPEATED_DATA_OBJECT: "Keep one of the two: some apps pay the first, some the last.",

@@ -18,18 +18,18 @@ Artwork = str | os.PathLike[str] | bytes
 """A PNG picture: the path of the file, or its bytes."""
 
 LARGEST_SIDE = 4096
-"""The longest side in pixels. It is more than a card shows, and needs at most 64 MB of memory."""
-
+"""The most pixels that a picture may be wide or high. A card shows fewer, and 64 MB of memory are enough for them."""
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+"""The first eight bytes of every PNG file."""
 
 
 @attrs.frozen
 class Picture:
-    """A caller's picture: its file for SVG, and its pixels with transparency for PNG."""
+    """A picture that a caller gave, in the two forms in which it is drawn."""
 
-    png: bytes
-    image: Image.Image
+    png: bytes  # the file as the caller gave it, which is embedded in an SVG
+    image: Image.Image  # its pixels in RGBA, which are pasted into a PNG
 
     @property
     def data_uri(self) -> str:
@@ -37,7 +37,10 @@ class Picture:
         return "data:image/png;base64," + base64.b64encode(self.png).decode()
 
     def fitted(self, width: int, height: int) -> Image.Image:
-        """Return the picture at the largest size, in pixels, that keeps its proportions within this box."""
+        """Return a copy of the picture that is as large as possible in a box of `width` x `height` pixels.
+
+        The picture keeps its proportions. A small picture is enlarged.
+        """
         scale = min(width / self.image.width, height / self.image.height)
         size = (max(1, round(self.image.width * scale)), max(1, round(self.image.height * scale)))
         return self.image.resize(size, Image.Resampling.LANCZOS)
@@ -60,7 +63,7 @@ def read(artwork: Artwork, *, field: str) -> Picture:
     try:
         opened = PngImageFile(BytesIO(png))  # reads only the size
         too_large = max(opened.size) > LARGEST_SIDE
-        image = None if too_large else opened.convert("RGBA")
+        image = None if too_large else opened.convert("RGBA")  # unpacks the pixels
     except (OSError, SyntaxError, ValueError) as error:  # Pillow raises all three
         raise ValueError(f"{field}: the PNG picture is damaged: {error}") from error
     if image is None:

@@ -17,7 +17,7 @@ from bakong_khqr.images.typesetting import FontFile
 
 # A card has a white and a red ground, and each has only shades between two colours. So it is drawn in 256 levels, which
 # are compressed eight times as fast as true colours. A caller's logo or icon needs true colours.
-INK, DIVIDER, PAPER = 0, 88, 127  # the divider is GREY
+INK, DIVIDER, PAPER = 0, round(ImageColor.getrgb(GREY)[0] * 127 / 255), 127
 PAPER_BY_HEADER, HEADER = 128, 255
 PALETTE = [
     *(channel for level in range(128) for channel in (round(level * 255 / 127),) * 3),

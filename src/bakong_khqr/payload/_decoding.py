@@ -142,8 +142,8 @@ def _judge_money(reading: Reading) -> None:
     if code is not None and currency is None:
         codes = (ErrorCode.CURRENCY_TYPE_REQUIRED, ErrorCode.TRANSACTION_CURRENCY_LENGTH_INVALID)
         _blame(reading, "currency", "53", 3, codes, ErrorCode.UNSUPPORTED_CURRENCY, _CURRENCY_RULE)
-    if currency is Currency.USD and "15" in objects:
-        reading.problems.append(union_pay_fault(offset=reading.offset("15")))
+    if "15" in objects and currency is not None and currency is not Currency.KHR:
+        reading.problems.append(union_pay_fault(currency, offset=reading.offset("15")))
     text = objects.get("54")
     if text is None:
         return

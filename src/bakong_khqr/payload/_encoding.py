@@ -54,8 +54,8 @@ def encode(kind: Kind, fields: IndividualFields | MerchantFields) -> dict[str, A
     account = ACCOUNTS[kind].write(given)
     category = MERCHANT_CATEGORY_CODE.write(given["merchant_category_code"])
     currency = read_currency(given["currency"])
-    if union_pay and currency is Currency.USD:
-        raise union_pay_fault()
+    if union_pay and currency is not Currency.KHR:
+        raise union_pay_fault(currency)
     amount = write_amount(given["amount"], currency)
     name = MERCHANT_NAME.write(given["merchant_name"])
     city = MERCHANT_CITY.write(given["merchant_city"])

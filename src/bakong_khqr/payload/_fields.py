@@ -147,11 +147,11 @@ def complete(kind: Kind, given: Mapping[str, object]) -> dict[str, Any]:
     return fields
 
 
-def union_pay_fault(*, offset: int | None = None) -> InvalidKHQR:
-    """Return the error of code 44: UnionPay beside dollars."""
+def union_pay_fault(currency: Currency, *, offset: int | None = None) -> InvalidKHQR:
+    """Return the error of code 44: UnionPay beside a `currency` that isn't riel."""
     return InvalidKHQR(
         ErrorCode.UPI_ACCOUNT_INFORMATION_INVALID_CURRENCY,
-        "upi_account_information goes with riel only, and the currency is USD",
+        f"upi_account_information goes with riel only, and the currency is {currency}",
         field="upi_account_information",
         offset=offset,
     )

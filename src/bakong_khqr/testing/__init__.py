@@ -1,6 +1,6 @@
 """The Bakong Open API without a bank, for tests, demos and programs in other languages.
 
-    simulator.py    BakongSimulator: takes a Request and returns a Response, in memory
+    simulator.py    BakongSimulator: takes a SimulatorRequest and returns a SimulatorResponse, in memory
     switches.py     the settings of its behaviour, and which of them are guesses
     faults.py       what can go wrong between a client and Bakong, and how often
     clock.py        the time, which tests can move
@@ -10,7 +10,7 @@
     gateway.py      the checks of a call before its endpoint
     endpoints.py    the endpoints
     answers.py      the envelopes, messages and pages of the answers
-    exchange.py     Request and Response
+    exchange.py     SimulatorRequest and SimulatorResponse
     actions.py      what a test or a person can do to a simulator
     control.py      /_simulator/...: actions over HTTP, and a page for people
     scenario.py     a file of actions, which the simulator performs at their times
@@ -26,20 +26,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bakong_khqr.testing.exchange import Request, Response
+    from bakong_khqr.testing.exchange import SimulatorRequest, SimulatorResponse
     from bakong_khqr.testing.faults import Fault, FaultKind
     from bakong_khqr.testing.payments import SimulatedPayment
     from bakong_khqr.testing.simulator import BakongSimulator
     from bakong_khqr.testing.switches import Switches
 
-__all__ = ["BakongSimulator", "Fault", "FaultKind", "Request", "Response", "SimulatedPayment", "Switches"]
+__all__ = [
+    "BakongSimulator",
+    "Fault",
+    "FaultKind",
+    "SimulatedPayment",
+    "SimulatorRequest",
+    "SimulatorResponse",
+    "Switches",
+]
 
 _HOMES = {
     "BakongSimulator": "simulator",
     "Fault": "faults",
     "FaultKind": "faults",
-    "Request": "exchange",
-    "Response": "exchange",
+    "SimulatorRequest": "exchange",
+    "SimulatorResponse": "exchange",
     "SimulatedPayment": "payments",
     "Switches": "switches",
 }

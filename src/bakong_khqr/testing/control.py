@@ -9,7 +9,7 @@ from bakong_khqr.errors import shown
 from bakong_khqr.testing import answers, scenario
 from bakong_khqr.testing.actions import ACTIONS, clock_view, fault_view, payment_view
 from bakong_khqr.testing.endpoints import ENDPOINTS
-from bakong_khqr.testing.exchange import Request, Response
+from bakong_khqr.testing.exchange import SimulatorRequest, SimulatorResponse
 from bakong_khqr.testing.faults import FaultKind
 from bakong_khqr.testing.switches import Switches
 
@@ -35,7 +35,7 @@ def is_control(path: str) -> bool:
     return path in {"/", PREFIX} or path.startswith(PREFIX + "/")
 
 
-def answer(bakong: "BakongSimulator", request: Request) -> Response:
+def answer(bakong: "BakongSimulator", request: SimulatorRequest) -> SimulatorResponse:
     """Perform a request. Answer 400 with the member and the rule for a wrong one, and 403 to another site's page."""
     if _is_of_another_site(request):
         message = f"origin: {shown(request.headers['origin'])} isn't this simulator; only its own page may control it"
@@ -60,7 +60,7 @@ def answer(bakong: "BakongSimulator", request: Request) -> Response:
     return _refuse(404, message)
 
 
-def _is_of_another_site(request: Request) -> bool:
+def _is_of_another_site(request: SimulatorRequest) -> bool:
     """Return whether a page of another site sent this, because any page in a browser can reach a local port.
 
     A browser sends the origin of the page, and a program doesn't.
@@ -69,7 +69,7 @@ def _is_of_another_site(request: Request) -> bool:
     return origin is not None and origin.lower() not in {f"http://{host}", f"https://{host}"}
 
 
-def _act(action: Any, request: Request) -> Response:
+def _act(action: Any, request: SimulatorRequest) -> SimulatorResponse:
     try:
         body = request.json() if request.body.strip() else {}
     except ValueError as error:
@@ -80,14 +80,16 @@ def _act(action: Any, request: Request) -> Response:
         return _refuse(400, str(error))
 
 
-def _refuse(status: int, message: str) -> Response:
+def _refuse(status: int, message: str) -> SimulatorResponse:
     member, _, rule = message.partition(": ")
     return answers.json(status, {"error": message, "member": member, "rule": rule})
 
 
-def _file(name: str, content_type: str) -> Response:
+def _file(name: str, content_type: str) -> SimulatorResponse:
     content = files("bakong_khqr.testing").joinpath("control_page", name).read_bytes()
-    return Response(status=200, body=content, content_type=f"{content_type}; charset=utf-8", headers=_PAGE_HEADERS)
+    return SimulatorResponse(
+        status=200, body=content, content_type=f"{content_type}; charset=utf-8", headers=_PAGE_HEADERS
+    )
 
 
 def state(bakong: "BakongSimulator") -> dict[str, Any]:

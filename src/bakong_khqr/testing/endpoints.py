@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from bakong_khqr.testing import answers
-from bakong_khqr.testing.exchange import Response
+from bakong_khqr.testing.exchange import SimulatorResponse
 from bakong_khqr.testing.payments import SimulatedPayment
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def _text(body: Any, name: str, *, shortest: int = 1, longest: int = 255) -> str
     return value
 
 
-def _request_token(bakong: "BakongSimulator", body: Any) -> Response:
+def _request_token(bakong: "BakongSimulator", body: Any) -> SimulatorResponse:
     email = _text(body, "email", longest=30)
     _text(body, "organization", longest=100)
     _text(body, "project", longest=100)
@@ -39,14 +39,14 @@ def _request_token(bakong: "BakongSimulator", body: Any) -> Response:
     return answers.success(answers.MAIL_SENT)
 
 
-def _verify(bakong: "BakongSimulator", body: Any) -> Response:
+def _verify(bakong: "BakongSimulator", body: Any) -> SimulatorResponse:
     email = bakong.tokens.redeem(_text(body, "code", shortest=20, longest=20))
     if email is None:
         return answers.failure(answers.UNAUTHORIZED, status=bakong.switches.unauthorized_status)
     return answers.success(answers.TOKEN_ISSUED, {"token": bakong.issue_token(email)})
 
 
-def _renew_token(bakong: "BakongSimulator", body: Any) -> Response:
+def _renew_token(bakong: "BakongSimulator", body: Any) -> SimulatorResponse:
     email = _text(body, "email", longest=30)
     if not bakong.tokens.is_registered(email):
         return answers.failure(answers.NOT_REGISTERED)
@@ -54,7 +54,7 @@ def _renew_token(bakong: "BakongSimulator", body: Any) -> Response:
     return answers.success(answers.TOKEN_ISSUED, {"token": token})
 
 
-def _generate_deeplink_by_qr(bakong: "BakongSimulator", body: Any) -> Response:
+def _generate_deeplink_by_qr(bakong: "BakongSimulator", body: Any) -> SimulatorResponse:
     payload = _text(body, "qr", longest=10_000)
     source_info = body.get("sourceInfo")
     if source_info is not None:
@@ -66,7 +66,7 @@ def _generate_deeplink_by_qr(bakong: "BakongSimulator", body: Any) -> Response:
     return answers.success(answers.DEEP_LINK_MADE, {"shortLink": bakong.switches.deeplink_base_url + suffix})
 
 
-def _check_account(bakong: "BakongSimulator", body: Any) -> Response:
+def _check_account(bakong: "BakongSimulator", body: Any) -> SimulatorResponse:
     account_id = _text(body, "accountId")
     if account_id.count("@") != 1 or account_id[0] == "@" or account_id[-1] == "@" or len(account_id) > 32:
         return answers.failure(answers.ACCOUNT_INVALID)
@@ -76,7 +76,7 @@ def _check_account(bakong: "BakongSimulator", body: Any) -> Response:
     return answers.success(answers.ACCOUNT_EXISTS, account.to_wire() if bakong.switches.account_details else None)
 
 
-def _transaction(bakong: "BakongSimulator", payments: list[SimulatedPayment]) -> Response:
+def _transaction(bakong: "BakongSimulator", payments: list[SimulatedPayment]) -> SimulatorResponse:
     """Return the answer of a single check: a successful payment, else a failed one, else "not found"."""
     payment = _choose(bakong, payments)
     if payment is None:
@@ -97,7 +97,7 @@ def _choose(bakong: "BakongSimulator", payments: list[SimulatedPayment]) -> Simu
     return made[0] if bakong.switches.duplicate_shows == "first" else made[-1]
 
 
-def _check_by_md5(bakong: "BakongSimulator", body: Any) -> Response:
+def _check_by_md5(bakong: "BakongSimulator", body: Any) -> SimulatorResponse:
     md5 = _text(body, "md5")
     if bakong.is_static(md5):
         if bakong.switches.static_qr == "not_supported":
@@ -107,7 +107,7 @@ def _check_by_md5(bakong: "BakongSimulator", body: Any) -> Response:
     return _transaction(bakong, bakong.payments.find("md5", md5))
 
 
-def _check_by_short_hash(bakong: "BakongSimulator", body: Any) -> Response:
+def _check_by_short_hash(bakong: "BakongSimulator", body: Any) -> SimulatorResponse:
     short_hash = _text(body, "hash", shortest=8, longest=8)
     currency = _text(body, "currency", shortest=3, longest=3)
     amount = body.get("amount")
@@ -123,15 +123,15 @@ def _check_by_short_hash(bakong: "BakongSimulator", body: Any) -> Response:
     return _transaction(bakong, [each for each in found if each.amount == wanted and each.currency == currency])
 
 
-def _check_by(column: str, member: str) -> Callable[["BakongSimulator", Any], Response]:
-    def check(bakong: "BakongSimulator", body: Any) -> Response:
+def _check_by(column: str, member: str) -> Callable[["BakongSimulator", Any], SimulatorResponse]:
+    def check(bakong: "BakongSimulator", body: Any) -> SimulatorResponse:
         return _transaction(bakong, bakong.payments.find(column, _text(body, member)))
 
     return check
 
 
-def _check_list(column: str) -> Callable[["BakongSimulator", Any], Response]:
-    def check(bakong: "BakongSimulator", body: Any) -> Response:
+def _check_list(column: str) -> Callable[["BakongSimulator", Any], SimulatorResponse]:
+    def check(bakong: "BakongSimulator", body: Any) -> SimulatorResponse:
         if not isinstance(body, list) or not 1 <= len(body) <= LIST_LIMIT:
             raise _MissingFields
         if not all(isinstance(key, str) and 1 <= len(key) <= 255 for key in body):
@@ -170,10 +170,10 @@ def _item_status(bakong: "BakongSimulator", column: str, key: str, payment: Simu
 class Endpoint:
     """One path under `/v1/`: its function, and whether it needs a token."""
 
-    answer: Callable[["BakongSimulator", Any], Response]
+    answer: Callable[["BakongSimulator", Any], SimulatorResponse]
     needs_token: bool = True
 
-    def __call__(self, bakong: "BakongSimulator", body: Any) -> Response:
+    def __call__(self, bakong: "BakongSimulator", body: Any) -> SimulatorResponse:
         try:
             return self.answer(bakong, body)
         except _MissingFields:

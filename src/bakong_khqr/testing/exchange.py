@@ -48,7 +48,7 @@ def write_number(value: Decimal) -> str:
 
 
 @attrs.frozen(kw_only=True)
-class Request:
+class SimulatorRequest:
     """One HTTP request as the simulator sees it. Header names are lower-case."""
 
     method: str
@@ -66,7 +66,7 @@ class Request:
 
 
 @attrs.frozen(kw_only=True)
-class Response:
+class SimulatorResponse:
     """One HTTP answer, and whether it is late or lost."""
 
     status: int

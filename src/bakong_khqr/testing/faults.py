@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 
 from bakong_khqr.testing import answers
-from bakong_khqr.testing.exchange import Response, read_json, write_json
+from bakong_khqr.testing.exchange import SimulatorResponse, read_json, write_json
 
 
 class FaultKind(StrEnum):
@@ -104,7 +104,7 @@ class Fault:
         """Whether the call reaches the service, so that it has its effect and costs quota."""
         return self.takes_effect or self.kind in SPOILERS
 
-    def answer(self) -> Response:
+    def answer(self) -> SimulatorResponse:
         """Return the answer that replaces the right one."""
         match self.kind:
             case FaultKind.BLOCKED:
@@ -114,21 +114,23 @@ class Fault:
                     return answers.nginx(429)
                 return answers.nginx(429, retry_after=str(self.retry_after_seconds))
             case FaultKind.SERVER_ERROR:
-                return Response(status=self.status) if self.empty else answers.nginx(self.status)
+                return SimulatorResponse(status=self.status) if self.empty else answers.nginx(self.status)
             case FaultKind.ERROR_CODE:
                 return answers.failure(self.error_code, self.message)
             case FaultKind.UNAUTHORIZED:
                 return answers.nginx(401) if self.html else answers.failure(answers.UNAUTHORIZED, status=401)
             case FaultKind.DROPPED:
-                return Response(status=200, dropped=True)
+                return SimulatorResponse(status=200, dropped=True)
             case FaultKind.GARBAGE:
-                return Response(status=200, body=self.body.encode(errors="replace"), content_type=self.content_type)
+                return SimulatorResponse(
+                    status=200, body=self.body.encode(errors="replace"), content_type=self.content_type
+                )
             case _:
-                return Response(
+                return SimulatorResponse(
                     status=self.status, body=self.body.encode(errors="replace"), content_type=self.content_type
                 )
 
-    def spoil(self, response: Response) -> Response:
+    def spoil(self, response: SimulatorResponse) -> SimulatorResponse:
         """Return the right answer with the change of this fault."""
         match self.kind:
             case FaultKind.SLOW:
@@ -142,7 +144,7 @@ class Fault:
             case _:
                 return self.answer()
 
-    def _change_list(self, response: Response) -> Response:
+    def _change_list(self, response: SimulatorResponse) -> SimulatorResponse:
         envelope: Any = read_json(response.body) if response.content_type == "application/json" else None
         if not isinstance(envelope, dict) or not isinstance(items := envelope.get("data"), list):
             return response

@@ -1,6 +1,7 @@
 """The checks of a call before it reaches its endpoint.
 
-Each effect is as in the live service. The order is our choice: country, path, method, fault, token, quota, body.
+Each refusal looks as Bakong's does. Nobody outside knows the order of Bakong's checks, so the order here is our choice:
+country, path, method, fault, token, quota, body.
 """
 
 from collections.abc import Mapping
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bakong_khqr.testing import answers
 from bakong_khqr.testing.endpoints import ENDPOINTS, Endpoint
-from bakong_khqr.testing.exchange import Request, Response
+from bakong_khqr.testing.exchange import SimulatorRequest, SimulatorResponse
 from bakong_khqr.testing.faults import Fault
 from bakong_khqr.testing.tokens import TokenRecord
 
@@ -22,8 +23,11 @@ def endpoint_name(path: str) -> str | None:
     return name if name != path and name in ENDPOINTS else None
 
 
-def answer(bakong: "BakongSimulator", request: Request) -> tuple[Response, Fault | None]:
-    """Return the answer of a call, and its fault if it has one."""
+def answer(bakong: "BakongSimulator", request: SimulatorRequest) -> tuple[SimulatorResponse, Fault | None]:
+    """Return the simulator's answer to a call, and the fault that a test has injected into it, for the log.
+
+    The answer already has the effect of the fault.
+    """
     switches = bakong.switches
     if switches.geo_block or (switches.user_agent_required and not request.headers.get("user-agent")):
         return answers.cloudfront_block(), None
@@ -41,13 +45,13 @@ def answer(bakong: "BakongSimulator", request: Request) -> tuple[Response, Fault
     return (response if fault is None else fault.spoil(response)), fault
 
 
-def _serve(bakong: "BakongSimulator", name: str, endpoint: Endpoint, request: Request) -> Response:
+def _serve(bakong: "BakongSimulator", name: str, endpoint: Endpoint, request: SimulatorRequest) -> SimulatorResponse:
     switches = bakong.switches
     needs_token = endpoint.needs_token or (name == "check_bakong_account" and switches.account_needs_token)
     record = _token_record(bakong, request.headers)
     calls = 0
     if record is not None and (needs_token or switches.quota_scope == "all"):
-        calls = record.count_call(bakong.quota_day)  # a refused call counts too
+        calls = record.count_call(bakong.quota_day)  # today's calls with this token; a refused call counts too
     if needs_token and (record is None or not record.is_valid(bakong.clock.now_ms)):
         return answers.failure(answers.UNAUTHORIZED, status=switches.unauthorized_status)
     if switches.daily_quota is not None and calls > switches.daily_quota:

@@ -17,7 +17,7 @@ from bakong_khqr.money import BY_NUMERIC_CODE, Currency, read_currency
 
 _DECIMALS: Final = 6  # more than any currency has, and few enough to write
 _LEAST: Final = Decimal(1).scaleb(-_DECIMALS)
-_TOO_MUCH: Final = Decimal(10) ** 15
+_TOO_MUCH: Final = Decimal(10) ** 15  # more than any payment, and few enough digits to write
 _MD5: Final = re.compile(r"[0-9a-f]{32}")
 
 
@@ -73,7 +73,10 @@ def is_md5(text: str) -> bool:
 
 
 def as_amount(value: object) -> Decimal:
-    """Return a positive, finite amount. Raises `TypeError` for a float, which may not be the exact amount."""
+    """Return an amount above 0 and below 10 to the 15th, with at most 6 decimals.
+
+    Raises `ValueError` for any other number or text, and `TypeError` for a float, which may not be the exact amount.
+    """
     if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
         raise TypeError(f"amount: {shown(value)} isn't a Decimal, an int or a text such as '2.50'")
     try:

@@ -5,7 +5,7 @@ from typing import Final
 
 import attrs
 
-from bakong_khqr.testing.exchange import Request, Response
+from bakong_khqr.testing.exchange import SimulatorRequest, SimulatorResponse
 from bakong_khqr.testing.faults import Fault, FaultKind
 
 _KEPT: Final = 1000
@@ -33,7 +33,9 @@ class RequestLog:
         self.requests: deque[LoggedRequest] = deque(maxlen=_KEPT)
         self.calls: Counter[str] = Counter()
 
-    def add(self, endpoint: str, request: Request, response: Response, fault: Fault | None, *, now_ms: int) -> None:
+    def add(
+        self, endpoint: str, request: SimulatorRequest, response: SimulatorResponse, fault: Fault | None, *, now_ms: int
+    ) -> None:
         """Add a call and its answer."""
         self.calls[endpoint] += 1
         self.requests.append(

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from bakong_khqr._kinds import checked_callable
 from bakong_khqr.testing import answers
-from bakong_khqr.testing.exchange import Request, Response
+from bakong_khqr.testing.exchange import SimulatorRequest, SimulatorResponse
 
 if TYPE_CHECKING:
     from bakong_khqr.testing.simulator import BakongSimulator
@@ -57,7 +57,7 @@ class _Exchange:
         headers = {"content-type": response.content_type, **response.headers}
         await HttpResponse(response.body, response.status, headers)(scope, receive, send)
 
-    async def _ask(self, request: HttpRequest) -> Response:
+    async def _ask(self, request: HttpRequest) -> SimulatorResponse:
         body = bytearray()
         async for chunk in request.stream():
             body += chunk
@@ -65,7 +65,7 @@ class _Exchange:
                 return answers.nginx(413)
         headers = dict(request.headers.items())
         return self._simulator.handle(
-            Request(method=request.method, path=request.url.path, headers=headers, body=bytes(body))
+            SimulatorRequest(method=request.method, path=request.url.path, headers=headers, body=bytes(body))
         )
 
 

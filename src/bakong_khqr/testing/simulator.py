@@ -1,4 +1,7 @@
-"""BakongSimulator: the Bakong Open API in memory. It takes a `Request` and returns a `Response`, and never waits."""
+"""BakongSimulator: the Bakong Open API in memory.
+
+It takes a `SimulatorRequest` and returns a `SimulatorResponse`, and never waits.
+"""
 
 import random
 import threading
@@ -15,7 +18,7 @@ from bakong_khqr.money import Currency
 from bakong_khqr.testing import control, gateway
 from bakong_khqr.testing.accounts import AccountBook
 from bakong_khqr.testing.clock import SimulatorClock, to_milliseconds
-from bakong_khqr.testing.exchange import Request, Response
+from bakong_khqr.testing.exchange import SimulatorRequest, SimulatorResponse
 from bakong_khqr.testing.faults import Fault, FaultKind, FaultPlan
 from bakong_khqr.testing.payer import HasPayload, ScannedCode, as_amount, as_currency, is_md5, scan
 from bakong_khqr.testing.payments import PaymentLedger, SimulatedPayment
@@ -251,7 +254,7 @@ class BakongSimulator:
 
         return asgi_app(self)
 
-    def handle(self, request: Request) -> Response:
+    def handle(self, request: SimulatorRequest) -> SimulatorResponse:
         """Answer one request, to the API or to `/_simulator`."""
         with self._lock:
             self.clock.run_due()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from bakong_khqr.testing.exchange import Request, Response
+from bakong_khqr.testing.exchange import SimulatorRequest, SimulatorResponse
 
 if TYPE_CHECKING:
     from bakong_khqr.testing.simulator import BakongSimulator
@@ -37,9 +37,11 @@ class SimulatorTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             await asyncio.sleep(seconds)
         return _deliver(request, response)
 
-    def _ask(self, request: httpx.Request, body: bytes) -> Response:
+    def _ask(self, request: httpx.Request, body: bytes) -> SimulatorResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        return self._simulator.handle(Request(method=request.method, path=request.url.path, headers=headers, body=body))
+        return self._simulator.handle(
+            SimulatorRequest(method=request.method, path=request.url.path, headers=headers, body=body)
+        )
 
 
 def _read_timeout(request: httpx.Request) -> float | None:
@@ -47,12 +49,12 @@ def _read_timeout(request: httpx.Request) -> float | None:
     return timeout
 
 
-def _seconds_under_way(request: httpx.Request, response: Response) -> float:
+def _seconds_under_way(request: httpx.Request, response: SimulatorResponse) -> float:
     timeout = _read_timeout(request)
     return response.delay_seconds if timeout is None else min(response.delay_seconds, timeout)
 
 
-def _deliver(request: httpx.Request, response: Response) -> httpx.Response:
+def _deliver(request: httpx.Request, response: SimulatorResponse) -> httpx.Response:
     timeout = _read_timeout(request)
     if timeout is not None and response.delay_seconds > timeout:
         raise httpx.ReadTimeout("The read operation timed out", request=request)

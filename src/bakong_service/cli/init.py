@@ -1,4 +1,4 @@
-"""`init`: a file of settings to begin with."""
+"""The command `init`, which writes a file of settings to begin with."""
 
 import secrets
 from pathlib import Path
@@ -9,7 +9,9 @@ from bakong_service.settings.written import settings_file
 from bakong_service.storage.backups.new_file import new_file
 from bakong_service.storage.backups.refused import CopyRefused
 
+# The secrets that are drawn at random.
 _DRAWN = ("MAIN_BACKEND_API_KEY", "KEY_PEPPER", "WEBHOOK_SECRET", "ENCRYPTION_KEY")
+# The settings for the simulator, in test mode.
 _SIMULATED = {
     "BAKONG_BASE_URL": "http://127.0.0.1:{port}",
     "BAKONG_DEVELOPER_TOKEN": "simulator",

@@ -52,7 +52,7 @@ def create(
     Parameters
     ----------
     amount
-        The price in dollars or riel, such as 2.50 or 10000.
+        The price in units of the currency, such as 2.50 or 10000.
     least_amount
         The smallest amount that the payer may enter.
     most_amount

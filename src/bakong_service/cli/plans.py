@@ -53,7 +53,7 @@ def offer(
     code
         The code of the plan in A-Z, 0-9 and _, such as PREMIUM.
     amount
-        The price in dollars or riel, such as 0.50 or 2000.
+        The price in units of the currency, such as 0.50 or 2000.
     period_days
         How many days one payment pays for. The currency and the period of a plan can't change.
     """

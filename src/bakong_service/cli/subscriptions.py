@@ -82,7 +82,7 @@ def credit(
     Parameters
     ----------
     amount
-        The amount in dollars or riel: 2.50 gives credit, and -2.50 removes it.
+        The amount in units of the currency: 2.50 gives credit, and -2.50 removes it.
     reason
         The reason, for the audit log.
     """

@@ -18,15 +18,23 @@ from bakong_service.domain.subscription import Period
 
 _MICROSECOND = timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
-_LONGEST_FRACTION = (
-    10**36
-)  # beyond it, a fraction is kept to the 10^-24th part of a unit, so that it can't grow for ever
+# A fraction whose denominator is larger is rounded to the 10^-24th part of a unit, so that it can't grow for ever.
+_LONGEST_FRACTION = 10**36
 _FINEST = 10**24
 
 
 def rounded(amount: Fraction) -> int:
     """Return an amount in whole minor units, rounded half up."""
     return floor(amount + Fraction(1, 2))
+
+
+def prorated(value: Fraction, part: timedelta, whole: timedelta) -> Fraction:
+    """Return the exact value of a part of the time `whole`, over which `value` is spread evenly.
+
+    This is the only rule of proration: what time serves, what a plan needs, and what a refund restores all follow it.
+    `whole` is more than zero.
+    """
+    return value * Fraction(part // _MICROSECOND, whole // _MICROSECOND)
 
 
 def remaining(period: Period, now: datetime) -> timedelta:
@@ -41,9 +49,7 @@ def left(period: Period, now: datetime) -> Fraction:
     moment, so a thousand calls in between change nothing.
     """
     whole = remaining(period, period.valued_at)
-    return (
-        period.value * Fraction(remaining(period, now) // _MICROSECOND, whole // _MICROSECOND) if whole else Fraction(0)
-    )
+    return prorated(period.value, remaining(period, now), whole) if whole else Fraction(0)
 
 
 def held(period: Period, now: datetime) -> int:
@@ -64,7 +70,7 @@ def revalued(period: Period, minor: int, now: datetime) -> Period:
 
 def need(period: Period, plan: Plan, now: datetime) -> int:
     """Return what the rest of a period costs under a plan."""
-    return rounded(Fraction(plan.price.minor * (remaining(period, now) // _MICROSECOND), plan.period // _MICROSECOND))
+    return rounded(prorated(Fraction(plan.price.minor), remaining(period, now), plan.period))
 
 
 @frozen

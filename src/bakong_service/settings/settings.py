@@ -19,7 +19,11 @@ _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=
 
 
 def _setting(read: Reader[Any], meaning: str, *, default: Any = NOTHING, secret: bool = False) -> Any:
-    """Return a field that is read from the environment. Without a default the setting is required."""
+    """Return a field that is read from the environment. Without a default the setting is required.
+
+    `read` turns the text into the value. `meaning` is what the documentation and an error message say about it. The
+    text of a `secret` is never shown, and may be in the file that `NAME_FILE` names.
+    """
     return field(kw_only=True, default=default, metadata={"read": read, "meaning": meaning, "secret": secret})
 
 
@@ -144,7 +148,8 @@ class Settings:
     )
     replicas: int | None = _setting(
         readers.whole(1, 1000),
-        "processes that serve: when Redis is lost, each grants its share of a rate; none: as many as Redis saw",
+        "how many processes serve: while Redis is lost, each of them grants its share of a rate; without it, as many "
+        "as Redis saw last",
         default=None,
     )
     notify_secret: Secret | None = _setting(
@@ -166,17 +171,17 @@ class Settings:
     )
     payment_deadline: timedelta = _setting(
         readers.duration(_MINUTE, 7 * _DAY),
-        "after this the shop may give up on a payment",
+        "the time from a payment's creation to its deadline, after which the shop may give up on it",
         default=timedelta(minutes=15),
     )
     grace: timedelta = _setting(
         readers.duration(timedelta(0), _HOUR),
-        "money that is sent so long after the deadline is still in time",
+        "how long after the deadline money may be sent and still be in time",
         default=timedelta(minutes=2),
     )
     late_accept: timedelta = _setting(
         readers.duration(timedelta(0), _DAY),
-        "money that is sent so long after the deadline is accepted with the flag `late`",
+        "how long after the deadline money may be sent and still be accepted, with the flag `late`",
         default=timedelta(minutes=15),
     )
     watch_for: timedelta = _setting(
@@ -192,7 +197,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
-        """Read every setting. Raises `SettingsError` with everything that is wrong."""
+        """Read every setting. Raises `SettingsError` with every wrong setting, and not only with the first."""
         values: dict[str, Any] = {}
         problems: list[Problem] = []
         for attribute in fields(cls):
@@ -208,7 +213,7 @@ class Settings:
                 problems.append(Problem(name, None if secret else text, str(error)))
         wrong = {problem.name for problem in problems}
         unread = frozenset(attribute.name for attribute in fields(cls) if attribute.name.upper() in wrong)
-        settings = cls(**{**values, **dict.fromkeys(unread)})
+        settings = cls(**{**values, **dict.fromkeys(unread)})  # None for what couldn't be read, only for `rules.broken`
         problems += (problem for problem in rules.broken(settings, unread) if problem.name not in wrong)
         if problems:
             raise SettingsError(tuple(problems))
@@ -225,7 +230,7 @@ class Settings:
 
     @property
     def key_ring(self) -> dict[str, bytes]:
-        """The encryption keys by id, newest first. `ENCRYPTION_KEY` is the last of them, with the id `0`."""
+        """The encryption keys by id. The first one encrypts. `ENCRYPTION_KEY` is the last one, with the id `0`."""
         ring = {key_id: key.reveal().encode() for key_id, key in (self.encryption_keys or {}).items()}
         if self.encryption_key is not None:
             ring["0"] = self.encryption_key.reveal().encode()
@@ -233,5 +238,5 @@ class Settings:
 
     @property
     def pepper(self) -> bytes:
-        """The pepper. Test mode without a pepper uses a fixed text, because its keys protect nothing."""
+        """`KEY_PEPPER` in bytes. Test mode without it uses a fixed text, because its keys protect nothing."""
         return b"test mode" if self.key_pepper is None else self.key_pepper.reveal().encode()

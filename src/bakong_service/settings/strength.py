@@ -14,7 +14,10 @@ _WORDS = re.compile(
 
 
 def weakness(text: str) -> str | None:
-    """Return why a secret is too easy to guess; None if nothing shows it."""
+    """Return why a secret is too easy to guess, as the end of a sentence: `"has 5 characters"`.
+
+    None means that the text shows no weakness. It may be weak nevertheless, for example because it was published.
+    """
     if len(text) < LEAST:
         return f"has {len(text)} characters"
     if len(set(text)) < _LEAST_VARIETY:

@@ -1,4 +1,4 @@
-"""Writes a file of settings, with a comment for each: a shell, systemd and Docker Compose can read it."""
+"""Writes a file of settings, with a comment for each setting. A shell, systemd and Docker Compose can read it."""
 
 import shlex
 import textwrap
@@ -12,12 +12,13 @@ from bakong_service.settings.readers import spoken
 from bakong_service.settings.secret import Secret
 from bakong_service.settings.settings import Settings
 
-_WIDTH = 100
+_WIDTH = 100  # of a comment, in characters
 EMPTY = '""'
+"""An empty value. A person who fills it in with `Sokha Coffee` writes between the quotes, which a shell needs there."""
 
 
 def written(value: Any) -> str:
-    """Return the text that a setting with this value has; an empty text if there is none."""
+    """Return the text that `Settings` would read as this value. It is empty if the value stands for "not set"."""
     if value is NOTHING or value is None or value == ():
         return ""
     if isinstance(value, Secret):
@@ -26,11 +27,11 @@ def written(value: Any) -> str:
 
 
 def settings_file(heading: str, values: Mapping[str, str], remarks: Mapping[str, str] | None = None) -> str:
-    """Return a file with every setting. `values` are set; the others stand in comments, with their defaults.
+    """Return a file with every setting: those of `values` are set, and the others are comments with their defaults.
 
-    A setting that is required and isn't among `values`, or is empty there, stands without a value: the service names it
-    at its start. An empty value has quotes, because a shell needs them around a name with a blank. The heading may be
-    empty. `remarks` are further comments by the names of settings.
+    A required setting that isn't in `values`, or is empty there, gets an empty value, and its comment says that it must
+    be set. The service refuses to start until it is. `heading` is the comment at the top of the file, and may be empty.
+    `values` and `remarks`, which are further comments, are by the name of the setting: `"MERCHANT_NAME"`.
     """
     parts = [_comment(heading)] if heading else []
     for field in fields(Settings):

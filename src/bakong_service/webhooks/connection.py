@@ -1,7 +1,7 @@
 """A connection to an endpoint: one HTTP/1.1 exchange at a time, by h11 over an asyncio stream.
 
 This code can't follow a redirect, keep a cookie, obey a proxy of the environment, or unpack a compressed body, which
-could be a bomb.
+could be a bomb. The caller limits the time of an exchange.
 """
 
 import asyncio
@@ -14,9 +14,11 @@ import h11
 from bakong_service.domain.endpoint import Address, Target
 
 KEPT_BYTES = 2_000
+"""How much of an answer's body is kept, to show it with the attempt."""
 READ_BYTES = 64_000
-_PART_BYTES = 16_384
-_HEADER_BYTES = 32_768
+"""How much of an answer's body is read. After a longer one, the connection is closed and not used again."""
+_PART_BYTES = 16_384  # read at once
+_HEADER_BYTES = 32_768  # the longest head of an answer
 
 Header = tuple[str, str]
 
@@ -27,12 +29,12 @@ class Reading:
     def __init__(self) -> None:
         self.status: int | None = None
         self.retry_after: str | None = None
-        self.begun = False  # whether a byte came
+        self.begun = False  # whether a byte came: if none did, the same post may be sent on a new connection
         self._kept = bytearray()
         self._read = 0
 
     def take(self, part: bytes | bytearray) -> bool:
-        """Keep the beginning of the body. Return whether to read more."""
+        """Take the next part of the body, and keep it up to KEPT_BYTES. Return whether to read more."""
         self._read += len(part)
         self._kept += part[: KEPT_BYTES - len(self._kept)]
         return self._read < READ_BYTES
@@ -54,7 +56,10 @@ class Connection:
 
     @classmethod
     async def open(cls, address: Address, target: Target, tls: ssl.SSLContext | None) -> "Connection":
-        """Connect to an address of a target. TLS is verified for the target's name."""
+        """Connect to an address of a target, without TLS if `tls` is None. TLS is verified for the target's name.
+
+        Raises `OSError`.
+        """
         name = None if tls is None else target.host
         opened = await asyncio.open_connection(
             str(address), target.port, ssl=tls, server_hostname=name, limit=_PART_BYTES
@@ -73,6 +78,7 @@ class Connection:
     async def exchange(self, path: str, headers: Sequence[Header], body: bytes, reading: Reading) -> bool:
         """Post `body` and read the answer into `reading`. Return whether the connection may be used again.
 
+        `headers` has every header, also `host` and `content-length`. If the answer breaks off, `reading` has what came.
         Raises `OSError`, and `h11.RemoteProtocolError` if the answer isn't HTTP.
         """
         request = h11.Request(method="POST", target=path, headers=list(headers))

@@ -21,7 +21,7 @@ from bakong_khqr.doctor import Verdict, examine
 from bakong_khqr.doctor.findings import WORDINGS, Finding
 from bakong_khqr.errors import InvalidRequest
 from bakong_khqr.testing import BakongSimulator
-from bakong_khqr.testing.exchange import Request
+from bakong_khqr.testing.exchange import SimulatorRequest
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 COUNTRY = "<html>The Amazon CloudFront distribution is configured to block access from your country.</html>"
@@ -264,7 +264,7 @@ class Proxy(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
         path = urlsplit(self.path).path
-        said = self.simulator.handle(Request(method="POST", path=path, headers=headers, body=body))
+        said = self.simulator.handle(SimulatorRequest(method="POST", path=path, headers=headers, body=body))
         self.send_response_only(self.status or said.status)
         self.send_header("Content-Length", str(len(said.body)))
         self.end_headers()

@@ -25,7 +25,7 @@ import trustme
 
 from bakong_khqr import KHQR
 from bakong_khqr.testing import BakongSimulator
-from bakong_khqr.testing.exchange import Request
+from bakong_khqr.testing.exchange import SimulatorRequest
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
@@ -113,7 +113,7 @@ def answering(simulator: BakongSimulator) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            answer = simulator.handle(Request(method="POST", path=self.path, headers=headers, body=body))
+            answer = simulator.handle(SimulatorRequest(method="POST", path=self.path, headers=headers, body=body))
             time.sleep(0.02)  # the time that Bakong takes, in which other processes write to a shared connection
             self.send_response(answer.status)
             self.send_header("Content-Length", str(len(answer.body)))

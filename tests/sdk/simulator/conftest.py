@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bakong_khqr import emv
-from bakong_khqr.testing import BakongSimulator, Request, Response
+from bakong_khqr.testing import BakongSimulator, SimulatorRequest, SimulatorResponse
 from bakong_khqr.testing.exchange import write_json
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -56,20 +56,22 @@ def bakong() -> BakongSimulator:
 
 
 @pytest.fixture
-def ask(bakong: BakongSimulator) -> Callable[..., Response]:
+def ask(bakong: BakongSimulator) -> Callable[..., SimulatorResponse]:
     """`ask("check_transaction_by_md5", {...})` with the simulator's own token, or another, or none."""
 
-    def ask(endpoint: str, body: Any = None, *, token: str | None = "simulator", method: str = "POST") -> Response:
+    def ask(
+        endpoint: str, body: Any = None, *, token: str | None = "simulator", method: str = "POST"
+    ) -> SimulatorResponse:
         headers = {"user-agent": "test"} | ({} if token is None else {"authorization": f"Bearer {token}"})
         content = body if isinstance(body, bytes) else write_json(body).encode()
         path = endpoint if endpoint.startswith("/") else f"/v1/{endpoint}"
-        return bakong.handle(Request(method=method, path=path, headers=headers, body=content))
+        return bakong.handle(SimulatorRequest(method=method, path=path, headers=headers, body=content))
 
     return ask
 
 
 @pytest.fixture
-def check(ask: Callable[..., Response]) -> Callable[..., tuple[int, int | None, Any]]:
+def check(ask: Callable[..., SimulatorResponse]) -> Callable[..., tuple[int, int | None, Any]]:
     """The same as HTTP status, error code and data."""
 
     def check(endpoint: str, body: Any = None, **options: Any) -> tuple[int, int | None, Any]:

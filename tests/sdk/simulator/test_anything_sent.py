@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bakong_khqr.testing import BakongSimulator, FaultKind, Request, Response
+from bakong_khqr.testing import BakongSimulator, FaultKind, SimulatorRequest, SimulatorResponse
 from bakong_khqr.testing.actions import ACTIONS
 from bakong_khqr.testing.endpoints import ENDPOINTS
 
-Ask = Callable[..., Response]
+Ask = Callable[..., SimulatorResponse]
 
 HEADERS = {"authorization": "Bearer simulator"}
 MEMBERS = [
@@ -81,7 +81,7 @@ def test_every_call_is_answered_and_a_paid_code_stays_paid(payload: str, calls: 
     bakong = BakongSimulator()
     payment = bakong.pay(payload)
     for path, body in calls:
-        response = bakong.handle(Request(method="POST", path=path, headers=HEADERS, body=body))
+        response = bakong.handle(SimulatorRequest(method="POST", path=path, headers=HEADERS, body=body))
         assert 200 <= response.status < 600
         if response.content_type == "application/json" and response.status != 200:
             assert response.json()
@@ -90,7 +90,7 @@ def test_every_call_is_answered_and_a_paid_code_stays_paid(payload: str, calls: 
     bakong.configure(geo_block=False, daily_quota=None, static_qr="tracked", legacy_registration=True)
     bakong.configure(user_agent_required=False, visible_after_seconds=0, md5_list_closed=False)
     bakong.clock.offset *= 0
-    request = Request(
+    request = SimulatorRequest(
         method="POST",
         path="/v1/check_transaction_by_hash",
         headers=HEADERS,
@@ -104,7 +104,7 @@ def test_every_kind_of_fault_answers_every_endpoint(kind: str) -> None:
     bakong = BakongSimulator()
     for name in ENDPOINTS:
         bakong.inject(kind, size_bytes=1000)
-        response = bakong.handle(Request(method="POST", path=f"/v1/{name}", headers=HEADERS, body=b"{}"))
+        response = bakong.handle(SimulatorRequest(method="POST", path=f"/v1/{name}", headers=HEADERS, body=b"{}"))
         assert 200 <= response.status < 600
         assert bakong.faults.waiting() == []
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bakong_khqr.testing import BakongSimulator, Response
+from bakong_khqr.testing import BakongSimulator, SimulatorResponse
 
 Check = Callable[..., tuple[int, int | None, Any]]
-Ask = Callable[..., Response]
+Ask = Callable[..., SimulatorResponse]
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 250_000, tzinfo=UTC)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bakong_khqr.testing import BakongSimulator, Request, Response
+from bakong_khqr.testing import BakongSimulator, SimulatorRequest, SimulatorResponse
 
 Check = Callable[..., tuple[int, int | None, Any]]
-Ask = Callable[..., Response]
+Ask = Callable[..., SimulatorResponse]
 Act = Callable[..., tuple[int, Any]]
 Build = Callable[..., str]
 
@@ -240,7 +240,7 @@ def test_only_its_own_page_may_control_it_from_a_browser(
     headers = {"host": "localhost:9000"} | ({} if origin is None else {"origin": origin})
     for method, path in (("POST", "pay"), ("GET", "state"), ("DELETE", "faults")):
         body = json.dumps({"qr": payload}).encode() if path == "pay" else b""
-        answer = bakong.handle(Request(method=method, path=f"/_simulator/{path}", headers=headers, body=body))
+        answer = bakong.handle(SimulatorRequest(method=method, path=f"/_simulator/{path}", headers=headers, body=body))
         assert answer.status == status
     if status == 403:
         assert answer.json()["member"] == "origin"

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bakong_khqr.testing import BakongSimulator, Response
+from bakong_khqr.testing import BakongSimulator, SimulatorResponse
 
 Check = Callable[..., tuple[int, int | None, Any]]
-Ask = Callable[..., Response]
+Ask = Callable[..., SimulatorResponse]
 Build = Callable[..., str]
 
 UNKNOWN_MD5 = "0" * 32

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bakong_khqr.testing import BakongSimulator, Fault, FaultKind, Response
+from bakong_khqr.testing import BakongSimulator, Fault, FaultKind, SimulatorResponse
 
-Ask = Callable[..., Response]
+Ask = Callable[..., SimulatorResponse]
 
 MD5 = {"md5": "0" * 32}
 

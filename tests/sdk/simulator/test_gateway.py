@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from bakong_khqr.testing import BakongSimulator, Request, Response
+from bakong_khqr.testing import BakongSimulator, SimulatorRequest, SimulatorResponse
 
 Check = Callable[..., tuple[int, int | None, Any]]
-Ask = Callable[..., Response]
+Ask = Callable[..., SimulatorResponse]
 
 MD5 = {"md5": "0" * 32}
 TOKEN_FREE = [
@@ -50,7 +50,7 @@ def test_the_other_endpoints_want_no_token(ask: Ask, endpoint: str, body: Any) -
 
 @pytest.mark.parametrize("authorization", ["simulator", "Basic simulator", "Bearer", "Bearer  simulator", ""])
 def test_only_a_bearer_token_counts(bakong: BakongSimulator, authorization: Any) -> None:
-    request = Request(
+    request = SimulatorRequest(
         method="POST", path="/v1/check_transaction_by_md5", headers={"authorization": authorization}, body=b"{}"
     )
     assert bakong.handle(request).status == 401
@@ -77,7 +77,7 @@ def test_from_abroad_everything_is_a_cloudfront_page(bakong: BakongSimulator, as
 
 
 def test_a_call_without_a_user_agent_is_refused_where_the_switch_says_so(bakong: BakongSimulator, ask: Ask) -> None:
-    request = Request(method="POST", path="/v1/renew_token", body=b'{"email": "simulator@example.test"}')
+    request = SimulatorRequest(method="POST", path="/v1/renew_token", body=b'{"email": "simulator@example.test"}')
     assert bakong.handle(request).status == 200
     bakong.configure(user_agent_required=True)
     assert bakong.handle(request).status == 403
@@ -89,10 +89,12 @@ def test_the_closed_list_is_a_bare_nginx_page_whatever_the_token(token: Any) -> 
     production = BakongSimulator.like_production()
     headers = {} if token is None else {"authorization": f"Bearer {token}"}
     path = "/v1/check_transaction_by_md5_list"
-    answer = production.handle(Request(method="POST", path=path, headers=headers, body=b"anything"))
+    answer = production.handle(SimulatorRequest(method="POST", path=path, headers=headers, body=b"anything"))
     assert (answer.status, answer.content_type, answer.headers["server"]) == (403, "text/html", "nginx")
     open_path = "/v1/check_transaction_by_hash_list"
-    request = Request(method="POST", path=open_path, headers={"authorization": "Bearer simulator"}, body=b'["f"]')
+    request = SimulatorRequest(
+        method="POST", path=open_path, headers={"authorization": "Bearer simulator"}, body=b'["f"]'
+    )
     assert production.handle(request).status == 200
 
 

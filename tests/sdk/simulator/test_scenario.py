@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bakong_khqr.testing import BakongSimulator, Response, scenario
+from bakong_khqr.testing import BakongSimulator, SimulatorResponse, scenario
 
 Check = Callable[..., tuple[int, int | None, Any]]
-Ask = Callable[..., Response]
+Ask = Callable[..., SimulatorResponse]
 
 
 def test_steps_happen_by_the_simulator_s_clock(bakong: BakongSimulator, check: Check, payload: str) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bakong_khqr.testing import BakongSimulator, Response
+from bakong_khqr.testing import BakongSimulator, SimulatorResponse
 
 Check = Callable[..., tuple[int, int | None, Any]]
-Ask = Callable[..., Response]
+Ask = Callable[..., SimulatorResponse]
 
 MD5 = {"md5": "0" * 32}
 NOON_SECONDS = 1795435200

@@ -29,8 +29,7 @@ from bakong_service.domain.money import Money
 from bakong_service.domain.outcome import Answer, Outcome, Sighting
 from bakong_service.domain.payment import NewPayment, Payment, Purpose
 from bakong_service.domain.plan import PlanTerms
-from bakong_service.operations.ledger import credit
-from bakong_service.operations.ledger import moving as value
+from bakong_service.operations.ledger import credit, moving
 from bakong_service.operations.payments import requests as operations
 from bakong_service.operations.payments import reviews, settling, whereabouts
 from bakong_service.operations.subscriptions import boundaries, cancelling, plan_changes, plans, renewing
@@ -497,7 +496,7 @@ def a_machine(connection: Connection) -> type[RuleBasedStateMachine]:
             self.law.check()
             for user in self.users:  # the law serves as time goes by, the service when something happens
                 if (found := subscriptions.live_of(connection, user)) is not None:
-                    value.serve(self.work(), found)
+                    moving.serve(self.work(), found)
             origins = {
                 f"receipt:{each.partition('/')[0]}": each for known in self.known.values() for each in known.origins
             }

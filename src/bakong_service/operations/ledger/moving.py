@@ -1,4 +1,9 @@
-"""Moves value when payments and subscriptions change. `domain/value.py` computes how much moves."""
+"""Moves value between ledger accounts when payments and subscriptions change. `domain/value.py` computes how much.
+
+In each function, `paid` are the paid periods of a subscription that haven't ended. A `Share` belongs to the period with
+its number: the period needs so many minor units more, or has so many too many if the share is below zero. `incoming` is
+money that was seen, and the account where it is now.
+"""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -68,7 +73,10 @@ def take_as_credit(work: UnitOfWork, payment: Payment, incoming: Incoming) -> No
 def pay_with_credit(
     work: UnitOfWork, subscription: Subscription, shares: Sequence[Share], paid: Sequence[Period], credit: Money
 ) -> None:
-    """Fill the periods' shares with the excess of other periods and with credit. The rest of the price is waived."""
+    """Put into the periods what they need: first the excess of other periods, and then `credit` of the user.
+
+    If both are less than the periods need, the periods hold less: the shop waives the rest of the price.
+    """
     cause = Cause(Reason.SPENT, subscription.reference)
     wanting, user = _wanting(shares, paid), accounts.credit(subscription.user_id)
     _even_out(work, shares, paid, wanting, user, cause)
@@ -78,7 +86,7 @@ def pay_with_credit(
 def pay(
     work: UnitOfWork, payment: Payment, incoming: Incoming, shares: Sequence[Share], paid: Sequence[Period]
 ) -> None:
-    """Fill the periods' shares with what was paid for them, and with no more than came.
+    """Put into the periods what they need, from what was paid for them. They never get more than was paid.
 
     The excess of other periods comes first, then the money that came, the credit that was set aside, and the credit
     that was returned when the payment closed. What is left becomes the user's credit. If an operator accepts less than
@@ -93,6 +101,7 @@ def pay(
     for account, money, origin in ((incoming.account, incoming.money, _origin(incoming)), (aside, kept, None)):
         over = _pour(work, wanting, account, money, cause, origin)
         work.move(over, account, user, cause, origin=origin)
+    # The credit that the payment was reduced by, and that was returned when it closed, if the user still has it.
     again = min(payment.credit_reserved - kept.minor, ledger.balance(work.connection, user, currency))
     _pour(work, wanting, user, Money(again, currency), cause)
 
@@ -117,7 +126,10 @@ def free(work: UnitOfWork, subscription: Subscription, shares: Sequence[Share], 
 
 
 def freed_gift(work: UnitOfWork, shares: Sequence[Share], paid: Sequence[Period]) -> int:
-    """Return how many minor units of the shop's gift `free` would return to the shop."""
+    """Return how many minor units of the shop's gift `free` would return to the shop. Nothing moves.
+
+    It goes through the same moves as `free`, and takes the origins of each period's value in the same order.
+    """
     gift, by_number = 0, {period.number: period for period in paid}
     gone: dict[int, int] = {}  # by period: the value that is served by now, and the value that earlier moves take
     for move in value.freed(shares):
@@ -164,7 +176,7 @@ def revalue(work: UnitOfWork, paid: Sequence[Period]) -> None:
 
 
 def _wanting(shares: Sequence[Share], paid: Sequence[Period]) -> dict[int, int]:
-    """Return how many minor units each period still needs, by its id."""
+    """Return how many minor units each period still needs, by its id. `_pour` subtracts what it puts in."""
     by_number = {period.number: period.id for period in paid}
     return {by_number[share.number]: share.minor for share in shares if share.minor > 0}
 
@@ -190,7 +202,7 @@ def _even_out(
 def _pour(
     work: UnitOfWork, wanting: dict[int, int], source: Account, money: Money, cause: Cause, origin: str | None = None
 ) -> Money:
-    """Move money from one account into the periods that still need it. Return what is left.
+    """Move money from one account into the periods that still need it. Return the money for which there is no need.
 
     Each origin is split over the periods in proportion to their needs. The oldest origin is used first.
     """

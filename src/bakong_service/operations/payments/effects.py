@@ -6,7 +6,7 @@ from attrs import evolve
 
 from bakong_service.domain.payment import Payment, Purpose
 from bakong_service.domain.purchase import Incoming
-from bakong_service.operations.ledger import moving as value
+from bakong_service.operations.ledger import moving
 from bakong_service.operations.subscriptions import purchases as subscriptions
 from bakong_service.operations.unit_of_work import UnitOfWork
 from bakong_service.storage.payments import effects, payments
@@ -25,7 +25,7 @@ def apply(work: UnitOfWork, payment: Payment, incoming: Incoming, *, paid_at: da
     Return the payment with the subscription that it now belongs to.
     """
     if payment.purpose is Purpose.ONE_OFF:
-        value.take_one_off(work, payment, incoming)
+        moving.take_one_off(work, payment, incoming)
         return payment
     effect = subscriptions.apply_payment(work, payment, incoming, paid_at=paid_at)
     effects.add(work.connection, payment.id, kind=effect.kind, target=effect.target, now=work.now)

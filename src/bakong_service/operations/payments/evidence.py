@@ -5,7 +5,7 @@ from typing import Any
 from bakong_service.domain.outcome import Outcome
 from bakong_service.domain.payment import Payment, Transition
 from bakong_service.domain.review import Disposition, ReviewKind
-from bakong_service.operations.ledger import moving as value
+from bakong_service.operations.ledger import moving
 from bakong_service.operations.unit_of_work import UnitOfWork
 from bakong_service.storage.payments import receipts, reviews
 from bakong_service.storage.payments.receipts import Receipt
@@ -41,7 +41,7 @@ def keep(
         # If it wasn't stored, the transaction has a receipt already, and that receipt has the facts.
         receipt = receipts.by_id(work.connection, receipt_id) if kept else None
     if receipt is not None and row.receipt is Disposition.OPEN:
-        value.await_decision(work, receipt, cause=payment.reference)
+        moving.await_decision(work, receipt, cause=payment.reference)
     if row.review is not None:
         open_item(
             work,

@@ -1,4 +1,7 @@
-"""Makes a payment: its KHQR, its row, its history and its first event. It makes no call to Bakong."""
+"""Makes a payment: its KHQR, its row, its history and its first event. It makes no call to Bakong.
+
+M1, M12 and M13 are rows of the table of transitions in `domain/payment.py`.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -25,9 +28,12 @@ from bakong_service.storage.payments import payments
 from bakong_service.storage.subscriptions import subscriptions
 
 KHQR_INVALID = "khqr_invalid"
+"""The code of the error if no KHQR can be made."""
+
+# The places in the caller's body of the fields of a KHQR. All others are the service's own.
 _PUBLIC_FIELDS = {"amount": "/amount", "currency": "/currency"}
 _HANDED_ON = fields_dict(NewPayment).keys() - {"user_id", "plan", "amount"}
-"""What a caller says of a payment that the payment keeps as it is: the description, the metadata ..."""
+"""The members of the caller's request that the payment keeps as they are, such as the description and the metadata."""
 
 
 def issue(
@@ -44,7 +50,11 @@ def issue(
 ) -> Payment:
     """Make a payment of `amount` (M1).
 
-    Unless the payment is a one-off, it supersedes the user's open payment for the same purpose (M13).
+    Unless the payment is a one-off, it supersedes the user's open payment for the same purpose (M13). `quote`
+    says what an upgrade costs and why, and is stored with the payment. `credit_reserved` is the credit, in minor units,
+    that the amount was reduced by: it is set aside. `request` is what the caller wrote about the payment; None if the
+    service makes it by itself, as for a renewal.
+
     Raises `Invalid` with the field and the rule if no KHQR can be made.
     """
     number = work.number()
@@ -109,9 +119,9 @@ def _record(work: UnitOfWork, payment: Payment) -> None:
 def cancel_open(
     work: UnitOfWork, *, user_id: str, purposes: Iterable[Purpose], reason: str, flag: Flag | None
 ) -> list[Payment]:
-    """Cancel a user's open payments for these purposes: M13 with the flag `superseded`, else M12.
+    """Cancel a user's open payments for these purposes: M13 if the flag is `superseded`, else M12.
 
-    The watcher goes on looking at them.
+    Return the payments as they are now. The watcher goes on looking for their money.
     """
     on = On.SUPERSEDE if flag is Flag.SUPERSEDED else On.CANCEL
     return [

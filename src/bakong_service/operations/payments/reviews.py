@@ -19,7 +19,7 @@ from bakong_service.domain.money import Money
 from bakong_service.domain.payment import Flag, On, Payment, PaymentStatus, Transition, find
 from bakong_service.domain.purchase import Incoming
 from bakong_service.domain.review import Disposition, ReviewKind
-from bakong_service.operations.ledger import moving as value
+from bakong_service.operations.ledger import moving
 from bakong_service.operations.payments import effects, refunds
 from bakong_service.operations.payments.transition import carry_out
 from bakong_service.operations.subscriptions import reversing
@@ -190,7 +190,7 @@ def _move(work: UnitOfWork, payment: Payment, item: ReviewItem, receipt: Receipt
         raise Conflict("no_money_to_credit", detail)
     if receipt is not None:
         target = accounts.credit(payment.user_id or "") if on is On.CREDIT else OUTSIDE
-        value.decide(work, receipt, target, _REASONS[on], cause=item.reference)
+        moving.decide(work, receipt, target, _REASONS[on], cause=item.reference)
 
 
 def _held(work: UnitOfWork, reference: str) -> tuple[ReviewItem, Payment]:

@@ -9,7 +9,7 @@ from bakong_service.domain.errors import NotFound
 from bakong_service.domain.lifecycle import Due
 from bakong_service.domain.payment import Flag, Purpose
 from bakong_service.domain.subscription import Happening, Subscription
-from bakong_service.operations.ledger import moving as value
+from bakong_service.operations.ledger import moving
 from bakong_service.operations.payments import issuing
 from bakong_service.operations.subscriptions.recording import Cause, awaiting_next, record, tell
 from bakong_service.operations.unit_of_work import CLOCK, UnitOfWork
@@ -52,7 +52,7 @@ def come_by(work: UnitOfWork, subscription_id: int) -> tuple[Subscription, Subsc
 def _apply(work: UnitOfWork, subscription: Subscription, due: Due) -> Subscription:
     if due.happening is Happening.RENEWAL_DUE:
         return _remind(work, subscription, due)
-    value.serve(work, subscription)
+    moving.serve(work, subscription)
     match due.happening:
         case Happening.PERIOD_STARTED:
             return _start_period(work, subscription)

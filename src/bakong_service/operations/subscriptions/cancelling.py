@@ -7,7 +7,7 @@ from bakong_service.domain.money import Money
 from bakong_service.domain.payment import Purpose
 from bakong_service.domain.subscription import Happening, Subscription, transition
 from bakong_service.domain.value import held
-from bakong_service.operations.ledger import moving as value
+from bakong_service.operations.ledger import moving
 from bakong_service.operations.payments import issuing
 from bakong_service.operations.subscriptions import boundaries
 from bakong_service.operations.subscriptions.recording import Cause, record
@@ -32,7 +32,7 @@ def cancel(work: UnitOfWork, reference: str, *, at_once: bool, reason: str | Non
     )
     facts = {}
     if at_once:
-        lost = value.lose(work, subscription)
+        lost = moving.lose(work, subscription)
         currency = subscription.plan.price.currency
         facts = {"lost": str(Money(lost, currency)), "currency": currency}
     after = lifecycle.cancelled(subscription, at_once=at_once, reason=reason, now=work.now)
@@ -45,7 +45,7 @@ def preview(work: UnitOfWork, reference: str, *, at_once: bool) -> CancelPreview
     """Return the value that `cancel` would lose, and until when the user would be served. Raises as `cancel` does."""
     subscription = boundaries.hold(work, reference)
     transition(subscription, Happening.CANCELLED)
-    paid = value.unserved(work, subscription) if at_once else []
+    paid = moving.unserved(work, subscription) if at_once else []
     currency = subscription.plan.price.currency
     after = lifecycle.cancelled(subscription, at_once=at_once, reason=None, now=work.now)
     return CancelPreview(

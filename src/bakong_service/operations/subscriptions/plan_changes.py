@@ -17,8 +17,7 @@ from bakong_service.domain.payment import Payment, Purpose
 from bakong_service.domain.plan import Plan
 from bakong_service.domain.subscription import Happening, Period, Subscription, transition
 from bakong_service.domain.value import Charge, Share, difference, freed, shares
-from bakong_service.operations.ledger import credit
-from bakong_service.operations.ledger import moving as value
+from bakong_service.operations.ledger import credit, moving
 from bakong_service.operations.payments import issuing
 from bakong_service.operations.subscriptions import boundaries, selling
 from bakong_service.operations.subscriptions.plans import check_on_sale, unknown
@@ -166,14 +165,14 @@ def _downgrade(work: UnitOfWork, reference: str, plan_code: str, *, at_once: boo
         raise _already_paid(subscription)
     if not withdrawn:
         _check_direction(subscription, plan, cheaper=True)
-    if at_once and any(period.plan.code != subscription.plan.code for period in value.unserved(work, subscription)):
+    if at_once and any(period.plan.code != subscription.plan.code for period in moving.unserved(work, subscription)):
         raise _already_paid(subscription)
     return subscription, plan, withdrawn
 
 
 def _reckon(work: UnitOfWork, subscription: Subscription, plan: Plan, *, dearer: bool) -> Reckoning:
     """Return what a change to `plan` moves. Only a dearer plan is charged: else, a difference above zero is waived."""
-    paid = value.unserved(work, subscription)
+    paid = moving.unserved(work, subscription)
     changes = shares(paid, plan, work.now)
     price = Money(max(0, difference(changes)) if dearer else 0, plan.price.currency)
     charge = credit.split(work, subscription.user_id, price, Purpose.UPGRADE)
@@ -181,7 +180,7 @@ def _reckon(work: UnitOfWork, subscription: Subscription, plan: Plan, *, dearer:
         # A change at once supersedes the open renewal, so the credit that was set aside for the renewal pays first.
         charge = credit.split(work, subscription.user_id, price, *_CHANGED_BY)
     waived = max(0, difference(changes)) - charge.amount.minor - charge.credit.minor
-    gift = value.freed_gift(work, changes, paid)
+    gift = moving.freed_gift(work, changes, paid)
     return Reckoning(
         subscription=subscription, plan=plan, paid=paid, shares=changes, charge=charge, waived=waived, gift=gift
     )
@@ -191,11 +190,11 @@ def _change_at_once(work: UnitOfWork, reckoned: Reckoning, happening: Happening,
     subscription = reckoned.subscription
     # This comes first, because it returns the credit of an open renewal, which is spent here.
     selling.supersede(work, subscription.user_id, _CHANGED_BY)
-    value.serve(work, subscription)
+    moving.serve(work, subscription)
     if reckoned.charge.credit.minor:
-        value.pay_with_credit(work, subscription, reckoned.shares, reckoned.paid, reckoned.charge.credit)
+        moving.pay_with_credit(work, subscription, reckoned.shares, reckoned.paid, reckoned.charge.credit)
     else:
-        value.free(work, subscription, reckoned.shares, reckoned.paid)
+        moving.free(work, subscription, reckoned.shares, reckoned.paid)
     return selling.switch(
         work, subscription, plan=reckoned.plan, waived=reckoned.waived, payment=None, happening=happening, cause=cause
     )

@@ -14,8 +14,7 @@ from bakong_service.domain.plan import Plan
 from bakong_service.domain.purchase import Effect, EffectKind, Incoming, PlannedPurchase, still_holds
 from bakong_service.domain.subscription import MOST_PERIODS_AHEAD, Happening, Status, Subscription
 from bakong_service.domain.value import shares
-from bakong_service.operations.ledger import credit
-from bakong_service.operations.ledger import moving as value
+from bakong_service.operations.ledger import credit, moving
 from bakong_service.operations.ledger.credit import owner
 from bakong_service.operations.subscriptions import boundaries, selling
 from bakong_service.operations.subscriptions.recording import Cause, record
@@ -183,10 +182,10 @@ def _upgrade(work: UnitOfWork, live: Subscription | None, payment: Payment, inco
         record(work, live, live, Happening.UPGRADE_OUTDATED, cause)
         return effect
     selling.supersede(work, live.user_id, _SUPERSEDES[Purpose.UPGRADE])
-    value.serve(work, live)
-    paid = value.unserved(work, live)
+    moving.serve(work, live)
+    paid = moving.unserved(work, live)
     plan = _plan_of(work, payment)
-    value.pay(work, payment, incoming, shares(paid, plan, work.now), paid)
+    moving.pay(work, payment, incoming, shares(paid, plan, work.now), paid)
     selling.switch(work, live, plan=plan, waived=0, payment=payment, happening=Happening.UPGRADE_PAID, cause=cause)
     return Effect(EffectKind.UPGRADED, live.reference)
 
@@ -194,7 +193,7 @@ def _upgrade(work: UnitOfWork, live: Subscription | None, payment: Payment, inco
 def _credit(work: UnitOfWork, payment: Payment, incoming: Incoming) -> Effect:
     """Turn the money of a payment, and the credit that was set aside for it, into the user's credit."""
     credit.give_back(work, payment)
-    value.take_as_credit(work, payment, incoming)
+    moving.take_as_credit(work, payment, incoming)
     return Effect(EffectKind.CREDITED, None)
 
 

@@ -18,7 +18,7 @@ from bakong_service.domain.payment import Payment, Purpose
 from bakong_service.domain.plan import Plan
 from bakong_service.domain.subscription import Happening, Period, Status, Subscription
 from bakong_service.domain.value import Share, Timetable, difference, held, remaining, shortened
-from bakong_service.operations.ledger import moving as value
+from bakong_service.operations.ledger import moving
 from bakong_service.operations.subscriptions import boundaries, renewing, selling
 from bakong_service.operations.subscriptions.recording import Cause, record
 from bakong_service.operations.unit_of_work import UnitOfWork
@@ -69,7 +69,7 @@ def _serve(work: UnitOfWork, user_id: str) -> None:
     live = subscriptions.live_of(work.connection, user_id)
     if live is not None:
         live = boundaries.apply_due(work, live.id)
-        value.serve(work, live)
+        moving.serve(work, live)
 
 
 def _supersede(work: UnitOfWork, origins: Iterable[str]) -> set[int]:
@@ -150,7 +150,7 @@ def _follow(
     """
     subscription = subscriptions.by_id(work.connection, subscription_id)
     assert subscription is not None
-    paid = value.unserved(work, subscription)
+    paid = moving.unserved(work, subscription)
     cause = Cause("refunded", {"payment": payment.reference})
     former = _former_plans(work, subscription, payment, paid, taken) if is_whole else None
     lost = {each: minor for each, minor in taken.items() if former is None or each not in former.plans}
@@ -211,9 +211,9 @@ def _restore(
     """Give each period its former plan. Its value beyond that plan's price becomes the user's credit."""
     plan_changes.reverse(work.connection, former.change_id, now=work.now)
     selling.supersede(work, subscription.user_id, (Purpose.RENEWAL, Purpose.UPGRADE))
-    value.free(work, subscription, former.shares, timetable.kept)
+    moving.free(work, subscription, former.shares, timetable.kept)
     restored = [evolve(period, plan=former.plans.get(period.id, period.plan)) for period in timetable.kept]
-    value.revalue(work, restored)
+    moving.revalue(work, restored)
     present, last = restored[0].plan, restored[-1].plan
     scheduled = None if last.code == present.code else last
     facts = {**cause.facts, "previous_plan": subscription.plan.code}

@@ -15,7 +15,7 @@ from bakong_service.domain.plan import Plan
 from bakong_service.domain.purchase import Incoming
 from bakong_service.domain.subscription import Happening, Period, Subscription
 from bakong_service.domain.value import Share, revalued
-from bakong_service.operations.ledger import moving as value
+from bakong_service.operations.ledger import moving
 from bakong_service.operations.payments import issuing
 from bakong_service.operations.subscriptions import boundaries
 from bakong_service.operations.subscriptions.recording import Cause, record
@@ -64,10 +64,10 @@ def extend_by_credit(
     """Add the next unpaid period without a QR (S2, S3): credit pays all, or leaves less than a QR can ask for."""
     supersede(work, before.user_id, (Purpose.RENEWAL, Purpose.UPGRADE))
     after = lifecycle.extended(before, plan)
-    period = _period(work, after, plan, None, credit.minor)
+    period = _period(work, before, after, plan, None, credit.minor)
     periods.add(work.connection, after.id, period, now=work.now)
     share = Share(period.number, credit.minor)
-    value.pay_with_credit(work, after, [share], [period], credit)
+    moving.pay_with_credit(work, after, [share], [period], credit)
     record(work, before, after, _happening(before), cause)
     return boundaries.apply_due(work, before.id)
 
@@ -86,7 +86,7 @@ def switch(
 
     The caller has served the periods up to now and has moved the value.
     """
-    paid = value.unserved(work, before)
+    paid = moving.unserved(work, before)
     plan_changes.add(
         work.connection,
         work.business.identifiers,
@@ -97,7 +97,7 @@ def switch(
         waived=waived,
         now=work.now,
     )
-    value.revalue(work, [evolve(period, plan=plan) for period in paid])
+    moving.revalue(work, [evolve(period, plan=plan) for period in paid])
     cause = evolve(cause, facts={**cause.facts, "previous_plan": before.plan.code})
     return record(work, before, lifecycle.switched(before, plan), happening, cause)
 
@@ -122,9 +122,9 @@ def _sold(
 ) -> Subscription:
     """Write the last paid period, move the paid value into it, and record the subscription."""
     price = payment.amount.minor + payment.credit_reserved
-    period = _period(work, after, plan, payment, price)
+    period = _period(work, before, after, plan, payment, price)
     # This comes first, because events show the user's credit.
-    value.pay(work, payment, incoming, [Share(period.number, price)], [period])
+    moving.pay(work, payment, incoming, [Share(period.number, price)], [period])
     recorded = record(work, before, after, happening, cause)
     # An operator may have accepted less than the price.
     held = ledger.balance(work.connection, accounts.period(period.id), plan.price.currency)
@@ -132,9 +132,11 @@ def _sold(
     return boundaries.apply_due(work, recorded.id)
 
 
-def _period(work: UnitOfWork, after: Subscription, plan: Plan, payment: Payment | None, minor: int) -> Period:
-    """Return the last paid period of a subscription that was just begun or extended."""
-    starts_at = after.period_start if after.last_paid_period == 1 else after.paid_through - plan.period
+def _period(
+    work: UnitOfWork, before: Subscription | None, after: Subscription, plan: Plan, payment: Payment | None, minor: int
+) -> Period:
+    """Return the last paid period of a subscription that was just begun (`before` is None) or extended."""
+    starts_at = after.period_start if before is None else before.paid_through
     return Period(
         id=work.number(),
         number=after.last_paid_period,

@@ -1,6 +1,7 @@
-"""Makes deliveries again: one delivery, or those of a part of the feed. A replay is outside the order of its subject.
+"""Delivers events again: the event of one delivery, or the events of a part of the feed.
 
-A replayed event keeps its id, so a receiver can recognise it.
+A replay is a new delivery of an old event. It doesn't wait for earlier events of its subject. The event keeps its id,
+so a receiver that already has it can recognise it.
 """
 
 from collections.abc import Sequence
@@ -32,8 +33,11 @@ def replay(
 ) -> Replay:
     """Deliver again the events that were written from `since` on and before `until`.
 
-    These are the dead letters, or without `failed_only` every event that the endpoint wants, even if it was never sent
-    there. One call takes 1000 events after the place `after`; go on with `next_after`. Raises `NotFound`.
+    `reference` names the endpoint. Only events whose delivery to it failed are delivered again; without `failed_only`,
+    every event that the endpoint wants, even if it was never sent there.
+
+    One call reads 1000 events of the feed, those after the position `after`. To go on, call again with the `next_after`
+    that comes back; it is None at the end. Raises `NotFound` if there is no such endpoint.
     """
     endpoint = endpoint_operations.get(work.connection, reference, lock=True)
     events = outbox.feed(work.connection, above=after, since=since, until=until, limit=_AT_ONCE)
@@ -50,10 +54,11 @@ def replay(
 
 
 def retry(work: UnitOfWork, reference: str) -> Delivery:
-    """Make a delivery's next attempt now, or replay a delivery that has ended. Return the delivery that will be made.
+    """Make the next attempt of the delivery `reference` due now. If the delivery has ended, replay its event instead.
 
-    Raises `NotFound`, and `Conflict` if the delivery waits for an earlier event of its subject, or if its endpoint is
-    deleted.
+    Return the delivery that will be attempted: the same one, or the replay. A delivery that a worker is attempting at
+    this moment stays as it is. Raises `NotFound` if there is no such delivery, and `Conflict` if the delivery waits for
+    an earlier event of its subject, or if its endpoint is deleted.
     """
     delivery = deliveries.held(work.connection, reference)
     if delivery is None:
@@ -79,6 +84,7 @@ def _delivery(work: UnitOfWork, reference: str) -> Delivery:
 
 
 def _add(work: UnitOfWork, endpoint: Endpoint, events: Sequence[Event]) -> list[str]:
+    """Add a replay of each event and return their references. The caller has locked the endpoint."""
     if not events:
         return []
     last = delivery_records.last_replays(work.connection, endpoint.id, [event.id for event in events])

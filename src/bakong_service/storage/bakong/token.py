@@ -1,5 +1,9 @@
-"""The sealed developer token as it was last renewed. One replica at a time renews it, under a lease, and has no open
-transaction while it does.
+"""Stores the developer token as it was last renewed, sealed. There is one row.
+
+One replica at a time renews the token: `lease`, the call to Bakong without an open transaction, and `store`.
+
+In each function, `setting` is the token of the settings, `BAKONG_DEVELOPER_TOKEN`. The row keeps a keyed hash of the
+setting that its token was renewed from. So if the setting is changed, the stored token isn't used any more.
 """
 
 from datetime import datetime, timedelta
@@ -12,7 +16,7 @@ from bakong_service.storage.engine.inserting import insert_new
 from bakong_service.storage.schema import provider_token
 from bakong_service.vault import Vault
 
-_PLACE = "provider_token.token_enc.1"
+_PLACE = "provider_token.token_enc.1"  # the column and the row, to which the vault binds what it seals
 
 
 @frozen(kw_only=True)
@@ -59,7 +63,10 @@ def adopt(connection: Connection, vault: Vault, *, setting: str, expires_at: dat
 
 
 def lease(connection: Connection, stored: StoredToken, *, lasting: timedelta, now: datetime) -> int | None:
-    """Take the lease to renew the token. Return the fence for `store`; None if another replica has the lease."""
+    """Take the lease to renew the token `stored`, for `lasting` from `now` on. Return the fence for `store`.
+
+    Return None if another replica has the lease, or has replaced the token since `stored` was read.
+    """
     taken = connection.execute(
         update(provider_token)
         .where(provider_token.c.fence == stored.fence, provider_token.c.lease_until < microseconds(now))

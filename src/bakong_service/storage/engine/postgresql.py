@@ -33,7 +33,7 @@ from bakong_service.storage.engine.executor import (
     identifiers_met,
 )
 from bakong_service.storage.engine.postgresql_link import Timeouts, Way
-from bakong_service.storage.engine.sqlstates import CHANGED_PLAN, TROUBLES, WAITED, Link, Trouble, trouble
+from bakong_service.storage.engine.sqlstates import CHANGED_PLAN, TROUBLES, WAITED, Fate, Trouble, trouble
 
 T = TypeVar("T")
 
@@ -259,10 +259,10 @@ def _give_up(context: ExceptionContext) -> None:
     """Discard a connection after trouble, and also the idle ones in the pool if they would have the same trouble."""
     error = context.original_exception
     found = _trouble(error if context.sqlalchemy_exception is None else error.__cause__)
-    if found is None or found.link is Link.KEEP:
+    if found is None or found.fate is Fate.KEEP:
         return
     context.is_disconnect = True
-    context.invalidate_pool_on_disconnect = found.link is Link.DROP_ALL
+    context.invalidate_pool_on_disconnect = found.fate is Fate.DROP_ALL
     if context.connection is not None and not context.connection.invalidated:
         link = context.connection.connection.driver_connection
         assert link is not None
@@ -311,7 +311,7 @@ def _trouble(error: BaseException | None) -> Trouble | None:
     return None
 
 
-_BUSY = Trouble(reason="every connection of the pool is at work", link=Link.KEEP, again=True)
+_BUSY = Trouble(reason="every connection of the pool is at work", fate=Fate.KEEP, again=True)
 
 
 def _driver_error(error: BaseException) -> BaseException:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from bakong_service.domain.identifiers import Identifiers
 from bakong_service.domain.subscription import Period
-from bakong_service.domain.value import remaining, rounded
+from bakong_service.domain.value import prorated, remaining, rounded
 from bakong_service.storage.schema import plan_changes
 
 _changes = plan_changes.c
@@ -27,8 +27,8 @@ class PeriodBefore:
     remaining: timedelta
 
     def worth(self, time: timedelta) -> int:
-        """Return what so much of the period's time was worth before the change, in minor units."""
-        return rounded(self.value * Fraction(time // _MICROSECOND, self.remaining // _MICROSECOND))
+        """Return what `time`, a part of the period, was worth before the change, in minor units."""
+        return rounded(prorated(self.value, time, self.remaining))
 
 
 @frozen(kw_only=True)

@@ -1,4 +1,8 @@
-"""Waiting for a payment to change. A signal wakes whoever waits; what a signal misses, a look every second finds."""
+"""Waits until a payment changes.
+
+A signal of the database wakes the requests that wait for the payment. A signal may be lost, so each of them also looks
+every second.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -14,11 +18,11 @@ _LOOK_AGAIN_SECONDS = 1.0
 
 
 class Changes:
-    """Who waits for which payment."""
+    """The requests of this process that wait for a change of a payment. One is made for the life of the process."""
 
     def __init__(self, executor: Executor) -> None:
-        self._waiting: dict[str, set[asyncio.Event]] = {}
-        executor.listen(PAYMENTS, self._tell)
+        self._waiting: dict[str, set[asyncio.Event]] = {}  # by the payment's reference, an event for each request
+        executor.listen(PAYMENTS, self._wake)
 
     async def until(
         self,
@@ -30,7 +34,11 @@ class Changes:
         stopping: asyncio.Event,
         look_again_seconds: float = _LOOK_AGAIN_SECONDS,
     ) -> T:
-        """What `look` sees, as soon as it is `reached`, the time is over, or the process stops."""
+        """Call `look` at each change of the payment `reference`, and return what it returned last.
+
+        `look` reads the payment, and is called once at least. The waiting ends if `reached` is true for what `look`
+        returned, after `seconds`, or when the process stops, which sets `stopping`.
+        """
         ends_at = asyncio.get_running_loop().time() + seconds
         with self._woken_by(reference) as woken:
             while not reached(seen := await look()) and not stopping.is_set():
@@ -38,7 +46,7 @@ class Changes:
                 if left <= 0:
                     break
                 woken.clear()
-                await _first(woken, stopping, seconds=min(left, look_again_seconds))
+                await _any_of(woken, stopping, seconds=min(left, look_again_seconds))
         return seen
 
     @contextmanager
@@ -52,12 +60,13 @@ class Changes:
             if not self._waiting[reference]:
                 del self._waiting[reference]
 
-    def _tell(self, reference: str) -> None:
+    def _wake(self, reference: str) -> None:
         for woken in self._waiting.get(reference, ()):
             woken.set()
 
 
-async def _first(*events: asyncio.Event, seconds: float) -> None:
+async def _any_of(*events: asyncio.Event, seconds: float) -> None:
+    """Wait until one of the events is set, at most `seconds`."""
     waits = [asyncio.ensure_future(event.wait()) for event in events]
     try:
         await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

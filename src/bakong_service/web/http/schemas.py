@@ -3,7 +3,7 @@
 A schema's name is its class's. A request refuses members that it doesn't know; an answer may get more members later.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_args, get_origin
 
 import attrs
@@ -28,38 +28,14 @@ _NAMES = {
 
 
 def components(routes: Iterable[Route]) -> dict[str, Any]:
-    """Return every schema by name."""
+    """Return every schema by name. Raises `ValueError` if two classes have one name."""
     routes = tuple(routes)
     bodies = {route.body.__name__: route.body for route in routes if route.body}
     answers = [answer for route in routes for answer in (route.answer, *route.also.values())]
-    shown = {shape.__name__: shape for answer in answers for shape in _shapes(answer)}
-    shown |= {shape.__name__: shape for shape in (ProblemDocument, Event, Listing, *(each.data for each in FAMILIES))}
-    _, found = msgspec.json.schema_components(
-        [shape for _, shape in sorted((bodies | shown).items())], ref_template=_TEMPLATE
-    )
-    if strangers := [name for name in found if "." in name]:
-        raise ValueError(f"two shapes have one name: {strangers}")
-    for name, schema in found.items():
-        schema.pop("title", None)
-        if name in bodies:
-            _describe_body(name, schema)
-        elif "properties" in schema:
-            _describe(schema, getattr(resources, name))
+    found = _described(bodies, _resources(answers))
     event, listing = found.pop("Event"), found.pop("Listing")
     renamed = {_NAMES.get(name, name): _renamed(schema) for name, schema in found.items()}
-    for item in _items(answers):
-        data = {**listing["properties"]["data"], "items": reference(item)}
-        renamed[_list_name(item)] = _with(listing, listing["description"], data=data)
-    renamed |= {family.name: _of_family(event, family) for family in FAMILIES}
-    renamed["Event"] = {
-        "description": Event.__doc__,
-        "oneOf": [{"$ref": _TEMPLATE.format(name=family.name)} for family in FAMILIES],
-        "discriminator": {
-            "propertyName": "type",
-            "mapping": {kind: of_event(kind)["$ref"] for kind in EVENT_TYPES},
-        },
-    }
-    return dict(sorted(renamed.items()))
+    return dict(sorted((renamed | _lists(answers, listing) | _events(event)).items()))
 
 
 def reference(shape: type[Any]) -> dict[str, str]:
@@ -91,6 +67,53 @@ def of_parameter(field: Any) -> dict[str, Any]:
     if field.default is not attrs.NOTHING and field.default is not None:
         schema["default"] = field.default
     return dict(schema)
+
+
+def _resources(answers: Iterable[Any]) -> dict[str, type[Any]]:
+    """Return every class of an answer by its name, and those that stand in no answer by themselves."""
+    shown = {shape.__name__: shape for answer in answers for shape in _shapes(answer)}
+    return shown | {
+        shape.__name__: shape for shape in (ProblemDocument, Event, Listing, *(each.data for each in FAMILIES))
+    }
+
+
+def _described(bodies: Mapping[str, type[Any]], shown: Mapping[str, type[Any]]) -> dict[str, Any]:
+    """Return the schemas of bodies and resources, and of the classes inside them, with what each member means."""
+    _, found = msgspec.json.schema_components(
+        [shape for _, shape in sorted({**bodies, **shown}.items())], ref_template=_TEMPLATE
+    )
+    if strangers := [name for name in found if "." in name]:
+        raise ValueError(f"two shapes have one name: {strangers}")
+    for name, schema in found.items():
+        schema.pop("title", None)
+        if name in bodies:
+            _describe_body(name, schema)
+        elif "properties" in schema:
+            _describe(schema, getattr(resources, name))
+    return found
+
+
+def _lists(answers: Iterable[Any], listing: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of each list that a route answers with, by its name."""
+    lists = {}
+    for item in _items(answers):
+        data = {**listing["properties"]["data"], "items": reference(item)}
+        lists[_list_name(item)] = _with(listing, listing["description"], data=data)
+    return lists
+
+
+def _events(event: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of an event of each family, and `Event`, which is one of them: its `type` says which."""
+    return {family.name: _of_family(event, family) for family in FAMILIES} | {
+        "Event": {
+            "description": Event.__doc__,
+            "oneOf": [{"$ref": _TEMPLATE.format(name=family.name)} for family in FAMILIES],
+            "discriminator": {
+                "propertyName": "type",
+                "mapping": {kind: of_event(kind)["$ref"] for kind in EVENT_TYPES},
+            },
+        }
+    }
 
 
 def _shapes(answer: Any) -> Iterator[type[Any]]:
@@ -141,7 +164,7 @@ def _written(value: Any) -> str:
 
 
 def _renamed(value: Any) -> Any:
-    """The same schema with the components' own names in its references."""
+    """Return the same schema with the components' own names in its references."""
     if isinstance(value, dict):
         return {key: _target(item) if key == "$ref" else _renamed(item) for key, item in value.items()}
     return [_renamed(item) for item in value] if isinstance(value, list) else value
