@@ -5,15 +5,18 @@ is finished, the worker calls `advance` for the next one. A replay always has `n
 line.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from attrs import frozen
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
+    Insert,
     Integer,
     Subquery,
+    Table,
     Text,
     Update,
     and_,
@@ -21,6 +24,7 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -30,7 +34,7 @@ from bakong_service.domain.endpoint import EndpointState
 from bakong_service.domain.event import Event
 from bakong_service.domain.identifiers import Identifiers
 from bakong_service.storage.engine.bulk import Bulk, GivenRow
-from bakong_service.storage.engine.columns import microseconds
+from bakong_service.storage.engine.columns import Moment, microseconds
 from bakong_service.storage.engine.prepared import prepared
 from bakong_service.storage.schema import deliveries, endpoints
 
@@ -65,6 +69,12 @@ class NewDelivery:
             replay=replay,
             due_at=due_at,
         )
+
+    @property
+    def row(self) -> tuple[int | str | None, ...]:
+        """What is written, in the order of `_ADDED`."""
+        due = None if self.due_at is None else microseconds(self.due_at)
+        return (self.event_id, self.endpoint_id, self.subject, self.sequence, self.replay, due)
 
 
 @frozen(kw_only=True)
@@ -116,42 +126,19 @@ def add(connection: Connection, identifiers: Identifiers, new: Sequence[NewDeliv
     """
     references = [identifiers.reference("dlv") for _ in new]
     numbers = identifiers.numbers(now, len(new))
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    # The conflict is named, so that two equal ids are an error, after which the operation is run again.
-    statement = dialect.insert(deliveries).on_conflict_do_nothing(index_elements=["event_id", "endpoint_id", "replay"])
-    connection.execute(
-        statement.inline(),
-        [
-            {
-                "id": number,
-                "reference": reference,
-                "event_id": delivery.event_id,
-                "endpoint_id": delivery.endpoint_id,
-                "subject": delivery.subject,
-                "subject_seq": delivery.sequence,
-                "state": DeliveryState.PENDING.value,
-                "replay": delivery.replay,
-                "next_attempt_at": delivery.due_at,
-                "created_at": now,
-            }
-            for number, reference, delivery in zip(numbers, references, new, strict=True)
-        ],
-    )
+    rows = [
+        (number, reference, *delivery.row) for number, reference, delivery in zip(numbers, references, new, strict=True)
+    ]
+    _ADD[connection.dialect.name].write(connection, rows, moment=now)
     return references
 
 
-def lines(connection: Connection, subjects: Sequence[str]) -> set[tuple[int, str]]:
+def lines(connection: Connection, subjects: Iterable[str]) -> set[tuple[int, str]]:
     """Return each (endpoint, subject) that already has a pending delivery.
 
     Their rows are locked in order, so that none of them can finish before the caller has added its own deliveries.
     """
-    query = (
-        select(deliveries.c.endpoint_id, deliveries.c.subject)
-        .where(_PENDING, deliveries.c.replay == 0, deliveries.c.subject.in_(subjects))
-        .order_by(deliveries.c.endpoint_id, deliveries.c.subject, deliveries.c.subject_seq)
-        .with_for_update()
-    )
-    return {(row.endpoint_id, row.subject) for row in connection.execute(query)}
+    return {(row[0], row[1]) for row in _LINES.read(connection, [(subject,) for subject in subjects])}
 
 
 def advance(connection: Connection, lines: Iterable[tuple[int, str]], *, now: datetime) -> bool:
@@ -218,7 +205,46 @@ def hurry(connection: Connection, endpoint_id: int, *, delivery_id: int | None =
     return connection.execute(query.values(next_attempt_at=now)).rowcount
 
 
-# The statements that a worker runs for each round of deliveries.
+# The statements that a worker runs for each round of events or deliveries.
+
+_ADDED = ("id", "reference", "event_id", "endpoint_id", "subject", "subject_seq", "replay", "next_attempt_at")
+
+
+def _add(insert: Callable[[Table], sqlite.Insert | postgresql.Insert]) -> Bulk:
+    """Return the INSERT of new deliveries. `insert` is the INSERT of a dialect."""
+
+    def build(new: Subquery) -> Insert:
+        state: ColumnElement[str] = literal_column(f"'{DeliveryState.PENDING.value}'")
+        rows = select(*new.c, state, bindparam("moment", type_=Moment)).where(true())  # SQLite needs it before ON
+        statement = insert(deliveries).from_select([*_ADDED, "state", "created_at"], rows)
+        # The conflict is named, so that two equal ids are an error, after which the operation is run again.
+        return statement.on_conflict_do_nothing(index_elements=["event_id", "endpoint_id", "replay"])
+
+    return Bulk(
+        build,
+        id=BigInteger,
+        reference=Text,
+        event_id=BigInteger,
+        endpoint_id=BigInteger,
+        subject=Text,
+        subject_seq=Integer,
+        replay=Integer,
+        next_attempt_at=BigInteger,
+    )
+
+
+_ADD = {"sqlite": _add(sqlite.insert), "postgresql": _add(postgresql.insert)}
+
+_LINES = Bulk(
+    lambda subjects: (
+        select(deliveries.c.endpoint_id, deliveries.c.subject)
+        .join(subjects, deliveries.c.subject == subjects.c.subject)
+        .where(_PENDING, deliveries.c.replay == 0)
+        .order_by(deliveries.c.endpoint_id, deliveries.c.subject, deliveries.c.subject_seq)
+        .with_for_update(of=deliveries)
+    ),
+    subject=Text,
+)
 
 _NEXT_DUE = select(
     endpoints.c.id,
