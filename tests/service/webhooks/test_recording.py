@@ -77,6 +77,21 @@ async def test_of_two_attempts_at_one_delivery_only_the_holder_of_the_lease_coun
     assert (await shop.till.read(endpoints.get, endpoint.reference)).failures == 0
 
 
+async def test_a_delivery_that_was_cancelled_during_its_post_stays_cancelled(shop: Shopfront) -> None:
+    deleted = await shop.listen("https://receiver.test/deleted")
+    kept = await shop.listen("https://receiver.test/kept")
+    await shop.happen("pay_1")
+    await shop.dispatch()
+    attempts = [made(one, Verdict.RETRY) for one in await claimed(shop, deleted.id)]
+    attempts += [made(one) for one in await claimed(shop, kept.id)]
+    await shop.till.do(endpoints.delete, deleted.reference)
+    assert await recorded(shop, *attempts) == [None, DELIVERED]
+    assert {row.endpoint: row.state for row in await shop.deliveries()} == {
+        deleted.reference: DeliveryState.CANCELLED,
+        kept.reference: DELIVERED,
+    }
+
+
 @pytest.mark.parametrize(
     ("verdicts", "failures"),
     [
