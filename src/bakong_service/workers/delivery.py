@@ -33,12 +33,13 @@ from bakong_service.workers.recording import Recorder
 T = TypeVar("T")
 
 PLACES = 32
-"""The most posts that are under way at one endpoint."""
+"""The most posts that one process has under way at one endpoint."""
 MOST_UNRECORDED = 256
 """How many attempts may wait for their record before no other begins. If they aren't recorded, they are made again."""
 _LOOK_AGAIN = timedelta(seconds=1)  # because a signal may be lost
-_PATIENCE_SECONDS = 5.0
+_PATIENCE_SECONDS = 5.0  # for the attempts that are under way when the process stops
 
+# The name under which an attempt is counted, by the delivery's state after it.
 _COUNTED = {
     DeliveryState.DELIVERED: "delivered",
     DeliveryState.PENDING: "retried",
@@ -50,9 +51,10 @@ log = structlog.get_logger(__name__)
 
 
 class Deliverer:
-    """Makes the attempts. `step` starts attempts and doesn't wait for them, and `counts` counts their results.
+    """The worker that makes the attempts. A `Loop` calls its `step`, which starts attempts and doesn't wait for them.
 
-    `wake` is set when an attempt has ended: give it to the `Loop`.
+    `wake` is set when an attempt has ended, because its place is free again: give it to the `Loop`. `counts` has the
+    number of attempts by their result: `delivered`, `retried`, `failed`, `claim_lost` and `not_recorded`.
     """
 
     def __init__(self, executor: Executor, business: Business, clock: Clock, *, sender: Sender | None = None) -> None:
@@ -67,7 +69,10 @@ class Deliverer:
         self._posting: set[Claim] = set()  # those that aren't answered: each has a place
 
     async def step(self, now: datetime) -> datetime:
-        """Start attempts at due deliveries that have a place. Return when the next is due, at most a second later."""
+        """Start an attempt at each due delivery whose endpoint has a free place. Return when to call `step` again.
+
+        That is `now` if more deliveries may be due, else when the next one is due, but at most a second after `now`.
+        """
         if len(self._under_way) - len(self._posting) >= MOST_UNRECORDED:
             return now + _LOOK_AGAIN
         due = await self._executor.read(deliveries.next_due)
@@ -127,6 +132,7 @@ class Deliverer:
     async def _deliver(self, assignment: Assignment, secrets: list[str] | Unopenable) -> None:
         answer = await self._attempt(assignment, secrets)
         self._give_back(assignment.claim)
+        # Others' clocks count for what others read or write: a test clock that was moved changes no HTTP date.
         after = retry_after(answer, now=self._clock.world())
         state = await self._recorder.record(
             Attempt(assignment=assignment, answer=answer, verdict=verdict(answer), retry_after=after)
