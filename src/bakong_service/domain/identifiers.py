@@ -49,6 +49,13 @@ class Identifiers:
         milliseconds = int(now.timestamp() * 1000) - _YEAR_2020_MS
         return (milliseconds << _RANDOM_BITS) | self.random_bits(_RANDOM_BITS)
 
+    def numbers(self, now: datetime, count: int) -> list[int]:
+        """Return `count` new internal ids, smallest first. No two are equal, as two of one millisecond might be."""
+        numbers: set[int] = set()
+        while len(numbers) < count:
+            numbers.add(self.number(now))
+        return sorted(numbers)
+
     def reference(self, kind: str) -> str:
         """Return a public reference: a type prefix and a version 4 UUID, as in `pay_5b0f6c1e-…`."""
         return f"{kind}_{UUID(int=self.random_bits(128), version=4)}"

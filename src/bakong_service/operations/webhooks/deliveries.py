@@ -1,7 +1,7 @@
 """Claims deliveries for a worker, and records each attempt and what follows from it."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from attrs import field, frozen
@@ -14,7 +14,7 @@ from bakong_service.operations.unit_of_work import UnitOfWork
 from bakong_service.operations.webhooks.endpoints import disable, place_of
 from bakong_service.storage.engine.signals import DELIVERIES, signal
 from bakong_service.storage.webhooks import deliveries, delivery_records, endpoints, outbox
-from bakong_service.storage.webhooks.deliveries import Claim
+from bakong_service.storage.webhooks.deliveries import Claim, Ending
 from bakong_service.storage.webhooks.endpoints import SealedSecret
 from bakong_service.vault import Vault
 
@@ -36,6 +36,21 @@ class Assignment:
     def opened(self, vault: Vault) -> list[str]:
         """Return the secrets that sign the delivery. Raises `Unopenable`."""
         return [vault.open(secret.blob, place_of(self.endpoint, secret.id)) for secret in self.secrets]
+
+
+@frozen(kw_only=True)
+class Attempt:
+    """An attempt that was made and isn't recorded yet."""
+
+    assignment: Assignment
+    answer: AttemptResult
+    verdict: Verdict
+    retry_after: timedelta | None
+
+    @property
+    def claim(self) -> Claim:
+        """The claim that the attempt was made under."""
+        return self.assignment.claim
 
 
 def claim(work: UnitOfWork, free: Mapping[int, int]) -> list[Assignment]:
@@ -66,44 +81,32 @@ def claim(work: UnitOfWork, free: Mapping[int, int]) -> list[Assignment]:
     ]
 
 
-def record(
-    work: UnitOfWork, assignment: Assignment, answer: AttemptResult, verdict: Verdict, *, retry_after: timedelta | None
-) -> DeliveryState | None:
-    """Record an attempt and what follows from it, and return the delivery's state after that.
+def record(work: UnitOfWork, attempts: Sequence[Attempt]) -> list[DeliveryState | None]:
+    """Record attempts and what follows from them, and return the state of each delivery after that.
 
-    If the worker lost its lease to another worker, only the attempt is recorded, and None is returned.
+    If the worker lost its lease of a delivery to another worker, only that attempt is recorded, and its state is None.
     """
-    claim = assignment.claim
-    delivery_records.add_attempt(work.connection, work.business.identifiers, claim.id, answer, now=work.now)
-    wait = None
-    state = DeliveryState.DELIVERED
-    if verdict is not Verdict.DELIVERED:
-        chance = work.business.identifiers.random_bits(16) / 0x8000 - 1
-        wait = work.business.webhooks.schedule.wait(claim.attempts + 1, retry_after=retry_after, chance=chance)
-        state = DeliveryState.FAILED if wait is None else DeliveryState.PENDING
-    mine = deliveries.end_attempt(
-        work.connection,
-        claim,
-        state=state.value,
-        next_attempt_at=None if wait is None else work.now + wait,
-        finished_at=work.now if wait is None else None,
-        last_status=answer.status,
-        last_error=answer.error,
-    )
-    if not mine:
-        return None
-    if state is DeliveryState.DELIVERED:
-        # If the endpoint began to fail after the claim, its next success resets that.
-        if assignment.was_failing:
-            endpoints.succeeded(work.connection, claim.endpoint_id)
-    else:
-        _failed(work, claim.endpoint_id, verdict)
-    if state is DeliveryState.FAILED:
-        _audit_dead_letter(work, assignment, answer)
-    in_line = state is not DeliveryState.PENDING and claim.replay == 0
-    if in_line and deliveries.advance(work.connection, claim.endpoint_id, claim.subject, now=work.now):
+    endings = [_ending(work, attempt) for attempt in attempts]
+    # Lock lines before endpoints, as the dispatcher does.
+    mine = deliveries.end_attempts(work.connection, endings, now=work.now)
+    answers = [(attempt.claim.id, attempt.answer) for attempt in attempts]
+    delivery_records.add_attempts(work.connection, work.business.identifiers, answers, now=work.now)
+    ended = [(attempt, end.state) for attempt, end, held in zip(attempts, endings, mine, strict=True) if held]
+    lines = {
+        (attempt.claim.endpoint_id, attempt.claim.subject)
+        for attempt, state in ended
+        if state is not DeliveryState.PENDING and attempt.claim.replay == 0
+    }
+    if lines and deliveries.advance(work.connection, lines, now=work.now):
         signal(work.connection, DELIVERIES)
-    return state
+    by_endpoint: dict[int, list[Attempt]] = defaultdict(list)
+    for attempt, state in ended:
+        by_endpoint[attempt.claim.endpoint_id].append(attempt)
+        if state is DeliveryState.FAILED:
+            _audit_dead_letter(work, attempt.assignment, attempt.answer)
+    for endpoint_id in sorted(by_endpoint):  # sorted, so that two workers never wait for each other
+        _count(work, endpoint_id, by_endpoint[endpoint_id])
+    return [end.state if held else None for end, held in zip(endings, mine, strict=True)]
 
 
 def forget_attempts(connection: Connection, *, now: datetime) -> int:
@@ -111,16 +114,41 @@ def forget_attempts(connection: Connection, *, now: datetime) -> int:
     return delivery_records.forget_attempts(connection, before=now - ATTEMPTS_KEPT, limit=_FORGOTTEN_AT_ONCE)
 
 
-def _failed(work: UnitOfWork, endpoint_id: int, verdict: Verdict) -> None:
+def _ending(work: UnitOfWork, attempt: Attempt) -> Ending:
+    """Return how the delivery stands after an attempt."""
+    claim, wait, state = attempt.claim, None, DeliveryState.DELIVERED
+    if attempt.verdict is not Verdict.DELIVERED:
+        chance = work.business.identifiers.random_bits(16) / 0x8000 - 1
+        schedule = work.business.webhooks.schedule
+        wait = schedule.wait(claim.attempts + 1, retry_after=attempt.retry_after, chance=chance)
+        state = DeliveryState.FAILED if wait is None else DeliveryState.PENDING
+    return Ending(
+        claim=claim,
+        state=state,
+        next_attempt_at=None if wait is None else work.now + wait,
+        last_status=attempt.answer.status,
+        last_error=attempt.answer.error,
+    )
+
+
+def _count(work: UnitOfWork, endpoint_id: int, attempts: Sequence[Attempt]) -> None:
+    """Count the failures of an endpoint in a row, and disable it after too many, or if it is gone."""
+    if all(attempt.verdict is Verdict.DELIVERED for attempt in attempts):
+        # If the endpoint began to fail after the claim, its next success resets that.
+        if any(attempt.assignment.was_failing for attempt in attempts):
+            endpoints.succeeded(work.connection, endpoint_id)
+        return
     endpoint = endpoints.by_id(work.connection, endpoint_id, lock=True)
     assert endpoint is not None  # deleting an endpoint cancels its deliveries
-    since, failures = endpoint.failing_since or work.now, endpoint.failures + 1
+    since, failures = endpoint.failing_since, endpoint.failures
+    for attempt in attempts:
+        since, failures = (None, 0) if attempt.verdict is Verdict.DELIVERED else (since or work.now, failures + 1)
     endpoints.change(work.connection, endpoint_id, failing_since=since, failures=failures)
     if endpoint.state is EndpointState.DISABLED:
-        return  # this attempt was under way when the endpoint was disabled
-    if verdict is Verdict.GONE:
+        return  # these attempts were under way when the endpoint was disabled
+    if any(attempt.verdict is Verdict.GONE for attempt in attempts):
         disable(work, endpoint, reason="gone")
-    elif is_given_up(failing_since=since, failures=failures, now=work.now):
+    elif since is not None and is_given_up(failing_since=since, failures=failures, now=work.now):
         disable(work, endpoint, reason="failing")
 
 

@@ -50,6 +50,16 @@ class Prepared:
             row[at] = convert(row[at])
         return row
 
+    def rows(self, connection: Connection, values: Mapping[str, Any]) -> list[list[Any]]:
+        """Run the statement. Return its rows."""
+        cursor = self.run(connection, self.given(values))
+        found = [list(row) for row in cursor.fetchall()]
+        cursor.close()
+        for at, convert in self.columns:
+            for row in found:
+                row[at] = convert(row[at])
+        return found
+
     @property
     def is_insert(self) -> bool:
         """Return whether the statement inserts rows."""

@@ -5,19 +5,37 @@ is finished, the worker calls `advance` for the next one. A replay always has `n
 line.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Connection, and_, func, literal_column, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Insert,
+    Integer,
+    Subquery,
+    Table,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bakong_service.domain.delivery import DeliveryState
 from bakong_service.domain.endpoint import EndpointState
 from bakong_service.domain.event import Event
 from bakong_service.domain.identifiers import Identifiers
-from bakong_service.storage.engine.columns import microseconds
+from bakong_service.storage.engine.bulk import Bulk, GivenRow
+from bakong_service.storage.engine.columns import Moment, microseconds
+from bakong_service.storage.engine.prepared import prepared
 from bakong_service.storage.schema import deliveries, endpoints
 
 LEASE = timedelta(seconds=30)
@@ -52,6 +70,12 @@ class NewDelivery:
             due_at=due_at,
         )
 
+    @property
+    def row(self) -> tuple[int | str | None, ...]:
+        """What is written, in the order of `_ADDED`."""
+        due = None if self.due_at is None else microseconds(self.due_at)
+        return (self.event_id, self.endpoint_id, self.subject, self.sequence, self.replay, due)
+
 
 @frozen(kw_only=True)
 class Claim:
@@ -64,6 +88,23 @@ class Claim:
     subject: str
     replay: int
     attempts: int  # before this one
+
+
+@frozen(kw_only=True)
+class Ending:
+    """How a claimed delivery stands after an attempt."""
+
+    claim: Claim
+    state: DeliveryState
+    next_attempt_at: datetime | None
+    last_status: int | None
+    last_error: str | None
+
+    def row(self, now: datetime) -> GivenRow:
+        """Return what is written, in the order of `_END`'s columns."""
+        due = None if self.next_attempt_at is None else microseconds(self.next_attempt_at)
+        finished = None if self.state is DeliveryState.PENDING else microseconds(now)
+        return (self.claim.id, self.state.value, due, finished, self.last_status, self.last_error)
 
 
 @frozen(kw_only=True)
@@ -84,101 +125,51 @@ def add(connection: Connection, identifiers: Identifiers, new: Sequence[NewDeliv
     A delivery that exists already for its event and endpoint is skipped.
     """
     references = [identifiers.reference("dlv") for _ in new]
-    numbers: set[int] = set()
-    while len(numbers) < len(new):  # of so many ids in one millisecond some would be equal
-        numbers.add(identifiers.number(now))
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    # The conflict is named, so that two equal ids are an error, after which the operation is run again.
-    statement = dialect.insert(deliveries).on_conflict_do_nothing(index_elements=["event_id", "endpoint_id", "replay"])
-    connection.execute(
-        statement.inline(),
-        [
-            {
-                "id": number,
-                "reference": reference,
-                "event_id": delivery.event_id,
-                "endpoint_id": delivery.endpoint_id,
-                "subject": delivery.subject,
-                "subject_seq": delivery.sequence,
-                "state": DeliveryState.PENDING.value,
-                "replay": delivery.replay,
-                "next_attempt_at": delivery.due_at,
-                "created_at": now,
-            }
-            for number, reference, delivery in zip(sorted(numbers), references, new, strict=True)
-        ],
-    )
+    numbers = identifiers.numbers(now, len(new))
+    rows = [
+        (number, reference, *delivery.row) for number, reference, delivery in zip(numbers, references, new, strict=True)
+    ]
+    _ADD[connection.dialect.name].write(connection, rows, moment=now)
     return references
 
 
-def lines(connection: Connection, subjects: Sequence[str]) -> set[tuple[int, str]]:
+def lines(connection: Connection, subjects: Iterable[str]) -> set[tuple[int, str]]:
     """Return each (endpoint, subject) that already has a pending delivery.
 
     Their rows are locked in order, so that none of them can finish before the caller has added its own deliveries.
     """
-    query = (
-        select(deliveries.c.endpoint_id, deliveries.c.subject)
-        .where(_PENDING, deliveries.c.replay == 0, deliveries.c.subject.in_(subjects))
-        .order_by(deliveries.c.endpoint_id, deliveries.c.subject, deliveries.c.subject_seq)
-        .with_for_update()
-    )
-    return {(row.endpoint_id, row.subject) for row in connection.execute(query)}
+    return {(row[0], row[1]) for row in _LINES.read(connection, [(subject,) for subject in subjects])}
 
 
-def advance(connection: Connection, endpoint_id: int, subject: str, *, now: datetime) -> bool:
-    """Make the first delivery of a line due. Return whether there is one that wasn't due yet."""
-    first = (
-        select(deliveries.c.id)
-        .where(
-            _PENDING,
-            deliveries.c.replay == 0,
-            deliveries.c.endpoint_id == endpoint_id,
-            deliveries.c.subject == subject,
-        )
-        .order_by(deliveries.c.subject_seq)
-        .limit(1)
-        .scalar_subquery()
-    )
-    waiting = and_(deliveries.c.id == first, deliveries.c.next_attempt_at.is_(None))
-    return connection.execute(update(deliveries).where(waiting).values(next_attempt_at=now)).rowcount == 1
+def advance(connection: Connection, lines: Iterable[tuple[int, str]], *, now: datetime) -> bool:
+    """Make the first delivery of each line (endpoint, subject) due. Return whether one of them wasn't due yet."""
+    return _ADVANCE.write(connection, sorted(set(lines)), moment=now) > 0
 
 
 def next_due(connection: Connection) -> dict[int, datetime]:
     """Return when each enabled endpoint has its next delivery due, by the endpoint's id, if it has one."""
-    soonest = (
-        select(func.min(deliveries.c.next_attempt_at))
-        .where(_PENDING, deliveries.c.endpoint_id == endpoints.c.id, deliveries.c.next_attempt_at.is_not(None))
-        .scalar_subquery()
-    )
-    enabled = endpoints.c.state == EndpointState.ENABLED.value
-    rows = connection.execute(select(endpoints.c.id, soonest.label("due")).where(enabled))
-    return {row.id: row.due for row in rows if row.due is not None}
+    rows = prepared(connection.dialect, _NEXT_DUE).rows(connection, {})
+    return {endpoint_id: due for endpoint_id, due in rows if due is not None}
 
 
 def claim(connection: Connection, endpoint_id: int, *, limit: int, now: datetime) -> list[Claim]:
     """Claim up to `limit` due deliveries of an endpoint, longest due first. Two workers never get the same one."""
-    due = (
-        select(deliveries.c.id)
-        .where(_PENDING, deliveries.c.endpoint_id == endpoint_id, deliveries.c.next_attempt_at <= now)
-        .order_by(deliveries.c.next_attempt_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("due")
-    )
-    taken = (
-        update(deliveries)
-        .where(deliveries.c.id.in_(select(due.c.id)))
-        .values(fence=deliveries.c.fence + 1, next_attempt_at=now + LEASE, lease_until=microseconds(now + LEASE))
-        .returning(*(deliveries.c[name] for name in _CLAIMED))
-    )
-    return [Claim(**row) for row in connection.execute(taken).mappings()]
+    ends = now + LEASE
+    values = {"endpoint": endpoint_id, "most": limit, "moment": now, "ends": ends, "lease": microseconds(ends)}
+    rows = prepared(connection.dialect, _CLAIM).rows(connection, values)
+    return [Claim(**dict(zip(_CLAIMED, row, strict=True))) for row in rows]
 
 
-def end_attempt(connection: Connection, claim: Claim, **values: Any) -> bool:
-    """Change a claimed delivery and release it. Return False if the caller has lost its claim."""
-    mine = and_(deliveries.c.id == claim.id, deliveries.c.fence == claim.fence, _PENDING)
-    values = {"attempts": claim.attempts + 1, "lease_until": 0} | values
-    return connection.execute(update(deliveries).where(mine).values(values)).rowcount == 1
+def end_attempts(connection: Connection, endings: Sequence[Ending], *, now: datetime) -> list[bool]:
+    """Change claimed deliveries and release them. Return for each whether the caller hasn't lost its claim.
+
+    Their rows are locked in the order of `lines`. Otherwise the caller and a dispatcher could wait for each other.
+    """
+    claims = [(ending.claim.id, ending.claim.fence) for ending in endings]
+    rows = _MINE.read(connection, claims)
+    mine = {(delivery_id, fence) for delivery_id, fence, state in rows if state == DeliveryState.PENDING.value}
+    _END.write(connection, [ending.row(now) for ending, given in zip(endings, claims, strict=True) if given in mine])
+    return [given in mine for given in claims]
 
 
 def held(connection: Connection, reference: str) -> Held | None:
@@ -212,3 +203,128 @@ def hurry(connection: Connection, endpoint_id: int, *, delivery_id: int | None =
     if delivery_id is not None:
         query = query.where(deliveries.c.id == delivery_id)
     return connection.execute(query.values(next_attempt_at=now)).rowcount
+
+
+# The statements that a worker runs for each round of events or deliveries.
+
+_ADDED = ("id", "reference", "event_id", "endpoint_id", "subject", "subject_seq", "replay", "next_attempt_at")
+
+
+def _add(insert: Callable[[Table], sqlite.Insert | postgresql.Insert]) -> Bulk:
+    """Return the INSERT of new deliveries. `insert` is the INSERT of a dialect."""
+
+    def build(new: Subquery) -> Insert:
+        state: ColumnElement[str] = literal_column(f"'{DeliveryState.PENDING.value}'")
+        rows = select(*new.c, state, bindparam("moment", type_=Moment)).where(true())  # SQLite needs it before ON
+        statement = insert(deliveries).from_select([*_ADDED, "state", "created_at"], rows)
+        # The conflict is named, so that two equal ids are an error, after which the operation is run again.
+        return statement.on_conflict_do_nothing(index_elements=["event_id", "endpoint_id", "replay"])
+
+    return Bulk(
+        build,
+        id=BigInteger,
+        reference=Text,
+        event_id=BigInteger,
+        endpoint_id=BigInteger,
+        subject=Text,
+        subject_seq=Integer,
+        replay=Integer,
+        next_attempt_at=BigInteger,
+    )
+
+
+_ADD = {"sqlite": _add(sqlite.insert), "postgresql": _add(postgresql.insert)}
+
+_LINES = Bulk(
+    lambda subjects: (
+        select(deliveries.c.endpoint_id, deliveries.c.subject)
+        .join(subjects, deliveries.c.subject == subjects.c.subject)
+        .where(_PENDING, deliveries.c.replay == 0)
+        .order_by(deliveries.c.endpoint_id, deliveries.c.subject, deliveries.c.subject_seq)
+        .with_for_update(of=deliveries)
+    ),
+    subject=Text,
+)
+
+_NEXT_DUE = select(
+    endpoints.c.id,
+    select(func.min(deliveries.c.next_attempt_at))
+    .where(_PENDING, deliveries.c.endpoint_id == endpoints.c.id, deliveries.c.next_attempt_at.is_not(None))
+    .scalar_subquery()
+    .label("due"),
+).where(endpoints.c.state == EndpointState.ENABLED.value)
+
+_DUE = (
+    select(deliveries.c.id)
+    .where(
+        _PENDING,
+        deliveries.c.endpoint_id == bindparam("endpoint"),
+        deliveries.c.next_attempt_at <= bindparam("moment"),
+    )
+    .order_by(deliveries.c.next_attempt_at)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+    .cte("due")
+)
+_CLAIM = (
+    update(deliveries)
+    .where(deliveries.c.id.in_(select(_DUE.c.id)))
+    .values(fence=deliveries.c.fence + 1, next_attempt_at=bindparam("ends"), lease_until=bindparam("lease"))
+    .returning(*(deliveries.c[name] for name in _CLAIMED))
+)
+
+_MINE = Bulk(
+    lambda claims: (
+        select(deliveries.c.id, deliveries.c.fence, deliveries.c.state)
+        .join(claims, deliveries.c.id == claims.c.id)
+        .where(deliveries.c.fence == claims.c.fence)  # without the state: else it might read every pending delivery
+        .order_by(deliveries.c.endpoint_id, deliveries.c.subject, deliveries.c.subject_seq)
+        .with_for_update(of=deliveries)
+    ),
+    id=BigInteger,
+    fence=BigInteger,
+)
+
+_END = Bulk(
+    lambda ended: (
+        update(deliveries)
+        .where(deliveries.c.id == ended.c.id)
+        .values(
+            state=ended.c.state,
+            next_attempt_at=ended.c.due,
+            finished_at=ended.c.finished,
+            last_status=ended.c.status,
+            last_error=ended.c.error,
+            attempts=deliveries.c.attempts + 1,
+            lease_until=0,
+        )
+    ),
+    id=BigInteger,
+    state=Text,
+    due=BigInteger,
+    finished=BigInteger,
+    status=Integer,
+    error=Text,
+)
+
+
+def _advance(lines: Subquery) -> Update:
+    line = deliveries.alias("line")
+    first = (
+        select(line.c.id)
+        .where(
+            line.c.state == literal_column("'pending'"),
+            line.c.replay == 0,
+            line.c.endpoint_id == lines.c.endpoint_id,
+            line.c.subject == lines.c.subject,
+        )
+        .order_by(line.c.subject_seq)
+        .limit(1)
+        .correlate(lines)
+        .scalar_subquery()
+    )
+    waiting = and_(deliveries.c.id.in_(select(first).select_from(lines)), deliveries.c.next_attempt_at.is_(None))
+    return update(deliveries).where(waiting).values(next_attempt_at=bindparam("moment"))
+
+
+_ADVANCE = Bulk(_advance, endpoint_id=BigInteger, subject=Text)

@@ -1,33 +1,47 @@
 """Deliveries as the API shows them, and their attempts."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, select
+from sqlalchemy import BigInteger, Connection, Integer, Row, Select, Text, and_, bindparam, delete, func, insert, select
 
 from bakong_service.domain.delivery import Attempt, AttemptResult, Delivery, DeliveryState
 from bakong_service.domain.identifiers import Identifiers, least_number
+from bakong_service.storage.engine.bulk import Bulk
+from bakong_service.storage.engine.columns import Moment
 from bakong_service.storage.engine.paging import newest_first
 from bakong_service.storage.schema import deliveries, delivery_attempts, endpoints, events
 
 
-def add_attempt(
-    connection: Connection, identifiers: Identifiers, delivery_id: int, answer: AttemptResult, *, now: datetime
+def add_attempts(
+    connection: Connection, identifiers: Identifiers, answers: Sequence[tuple[int, AttemptResult]], *, now: datetime
 ) -> None:
-    """Write one attempt."""
-    connection.execute(
-        insert(delivery_attempts).inline(),
-        {
-            "id": identifiers.number(now),
-            "delivery_id": delivery_id,
-            "status": answer.status,
-            "error": answer.error,
-            "duration_ms": round(answer.duration.total_seconds() * 1000),
-            "response": answer.response,
-            "at": now,
-        },
-    )
+    """Write attempts, each with the id of its delivery."""
+    numbers = identifiers.numbers(now, len(answers))
+    rows = [
+        (number, delivery_id, answer.status, answer.error, _milliseconds(answer.duration), answer.response)
+        for number, (delivery_id, answer) in zip(numbers, answers, strict=True)
+    ]
+    _ADD_ATTEMPTS.write(connection, rows, moment=now)
+
+
+def _milliseconds(duration: timedelta) -> int:
+    return round(duration.total_seconds() * 1000)
+
+
+_ADD_ATTEMPTS = Bulk(
+    lambda made: insert(delivery_attempts).from_select(
+        ["id", "delivery_id", "status", "error", "duration_ms", "response", "at"],
+        select(*made.c, bindparam("moment", type_=Moment)),
+    ),
+    id=BigInteger,
+    delivery_id=BigInteger,
+    status=Integer,
+    error=Text,
+    duration_ms=Integer,
+    response=Text,
+)
 
 
 def attempts(connection: Connection, reference: str) -> list[Attempt]:

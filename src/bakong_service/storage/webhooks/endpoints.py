@@ -1,15 +1,29 @@
 """Endpoints and their sealed secrets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bakong_service.domain.endpoint import Endpoint, EndpointState
+from bakong_service.storage.engine.bulk import Bulk
 from bakong_service.storage.engine.paging import newest_first
+from bakong_service.storage.engine.prepared import prepared
 from bakong_service.storage.schema import endpoint_secrets, endpoints
 
 
@@ -60,14 +74,13 @@ def by_id(connection: Connection, endpoint_id: int, *, lock: bool = False) -> En
 
 def every(connection: Connection, *, lock: bool = False) -> list[Endpoint]:
     """Return all endpoints that aren't deleted, oldest first. `lock` locks them until the transaction ends."""
-    query = select(endpoints).where(_KEPT).order_by(endpoints.c.id)
-    return _all(connection, query.with_for_update(read=True) if lock else query)
+    rows = prepared(connection.dialect, _EVERY_LOCKED if lock else _EVERY).rows(connection, {})
+    return [_endpoint(row) for row in rows]
 
 
 def page(connection: Connection, *, limit: int, below: int | None = None, above: int | None = None) -> list[Endpoint]:
     """Return endpoints with ids below `below`, newest first, or above `above`, oldest first."""
-    query = select(endpoints).where(_KEPT)
-    return _all(connection, newest_first(query, endpoints.c.id, below=below, above=above, limit=limit))
+    return _all(connection, newest_first(_SELECTED, endpoints.c.id, below=below, above=above, limit=limit))
 
 
 def add_secret(connection: Connection, secret_id: int, endpoint_id: int, blob: bytes, *, now: datetime) -> None:
@@ -95,37 +108,44 @@ def forget_secrets(connection: Connection, endpoint_id: int) -> None:
 
 def secrets(connection: Connection, endpoint_ids: Iterable[int], *, now: datetime) -> list[SealedSecret]:
     """Return the secrets that sign at `now`, newest first."""
-    good = or_(endpoint_secrets.c.expires_at.is_(None), endpoint_secrets.c.expires_at > now)
-    query = (
-        select(endpoint_secrets)
-        .where(and_(endpoint_secrets.c.endpoint_id.in_(list(endpoint_ids)), good))
-        .order_by(endpoint_secrets.c.expires_at.is_not(None), endpoint_secrets.c.id.desc())
-    )
-    return [
-        SealedSecret(
-            id=row.id,
-            endpoint_id=row.endpoint_id,
-            blob=row.secret_enc,
-            created_at=row.created_at,
-            expires_at=row.expires_at,
-        )
-        for row in connection.execute(query)
-    ]
+    rows = _SECRETS.read(connection, [(endpoint_id,) for endpoint_id in endpoint_ids], moment=now)
+    return [SealedSecret(**dict(zip(_SECRET_COLUMNS, row, strict=True))) for row in rows]
 
 
 _KEPT = endpoints.c.state != EndpointState.DELETED.value
 _COLUMNS = tuple(attribute.name for attribute in Endpoint.__attrs_attrs__)
+_SELECTED = select(*(endpoints.c[name] for name in _COLUMNS)).where(_KEPT)
+_EVERY = _SELECTED.order_by(endpoints.c.id)
+_EVERY_LOCKED = _EVERY.with_for_update(read=True)
+
+_SECRET_COLUMNS = ("id", "endpoint_id", "blob", "created_at", "expires_at")
+_SECRETS = Bulk(
+    lambda wanted: (
+        select(
+            endpoint_secrets.c.id,
+            endpoint_secrets.c.endpoint_id,
+            endpoint_secrets.c.secret_enc,
+            endpoint_secrets.c.created_at,
+            endpoint_secrets.c.expires_at,
+        )
+        .join(wanted, endpoint_secrets.c.endpoint_id == wanted.c.endpoint_id)
+        .where(or_(endpoint_secrets.c.expires_at.is_(None), endpoint_secrets.c.expires_at > bindparam("moment")))
+        .order_by(endpoint_secrets.c.expires_at.is_not(None), endpoint_secrets.c.id.desc())
+    ),
+    endpoint_id=BigInteger,
+)
 
 
 def _one(connection: Connection, condition: ColumnElement[bool], *, lock: bool) -> Endpoint | None:
-    query = select(endpoints).where(condition, _KEPT)
+    query = _SELECTED.where(condition)
     found = _all(connection, query.with_for_update() if lock else query)
     return found[0] if found else None
 
 
 def _all(connection: Connection, query: Select[Any]) -> list[Endpoint]:
-    rows = connection.execute(query).mappings()
-    return [
-        Endpoint(**{name: row[name] for name in _COLUMNS if name != "state"}, state=EndpointState(row["state"]))
-        for row in rows
-    ]
+    return [_endpoint(row) for row in connection.execute(query)]
+
+
+def _endpoint(row: Sequence[Any]) -> Endpoint:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    return Endpoint(**values | {"state": EndpointState(values["state"])})

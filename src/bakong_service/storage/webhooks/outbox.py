@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, select, update
+from sqlalchemy import BigInteger, Connection, Select, bindparam, func, select, update
 
 from bakong_service.domain.event import EVENT_TYPES, Event, NewEvent
 from bakong_service.domain.identifiers import Identifiers, least_number
+from bakong_service.storage.engine.bulk import Bulk
 from bakong_service.storage.engine.inserting import insert_row
 from bakong_service.storage.engine.prepared import prepared
 from bakong_service.storage.engine.signals import EVENTS, signal
@@ -30,6 +32,14 @@ _BEFORE = select(
     func.count().filter(events.c.type == bindparam("wanted_type")),
     select(func.coalesce(func.max(restores.c.first_sequence), 1)).scalar_subquery(),
 ).where(events.c.subject == bindparam("wanted"))
+
+_OLDEST_UNDISPATCHED = select(events.c.created_at).where(events.c.feed_pos.is_(None)).order_by(events.c.id).limit(1)
+_BY_IDS = Bulk(lambda wanted: select(*_COLUMNS).join(wanted, events.c.id == wanted.c.id), id=BigInteger)
+_PLACE = Bulk(
+    lambda placed: update(events).where(events.c.id == placed.c.id).values(feed_pos=placed.c.position),
+    id=BigInteger,
+    position=BigInteger,
+)
 
 
 def append(
@@ -95,9 +105,8 @@ def undispatched(connection: Connection, *, limit: int) -> list[Event]:
 
 def oldest_undispatched(connection: Connection) -> datetime | None:
     """Return when the oldest event without a place in the feed was written; None if every event has one."""
-    return connection.execute(
-        select(events.c.created_at).where(events.c.feed_pos.is_(None)).order_by(events.c.id).limit(1)
-    ).scalar_one_or_none()
+    row = prepared(connection.dialect, _OLDEST_UNDISPATCHED).first(connection, {})
+    return None if row is None else row[0]
 
 
 def last_position(connection: Connection) -> int:
@@ -121,10 +130,7 @@ def last_position_before(connection: Connection, moment: datetime) -> int:
 
 def place(connection: Connection, positions: Iterable[tuple[int, int]]) -> None:
     """Write the places of events in the feed, by the events' ids."""
-    connection.execute(
-        update(events).where(events.c.id == bindparam("event_id")).values(feed_pos=bindparam("position")),
-        [{"event_id": event_id, "position": position} for event_id, position in positions],
-    )
+    _PLACE.write(connection, list(positions))
 
 
 def by_reference(connection: Connection, reference: str) -> Event | None:
@@ -135,7 +141,7 @@ def by_reference(connection: Connection, reference: str) -> Event | None:
 
 def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, Event]:
     """Return events by their ids."""
-    return {event.id: event for event in _all(connection, select(*_COLUMNS).where(events.c.id.in_(ids)))}
+    return {row[0]: _event(row) for row in _BY_IDS.read(connection, [(event_id,) for event_id in ids])}
 
 
 def feed(
@@ -171,15 +177,16 @@ def _all(connection: Connection, query: Select[*tuple[object, ...]]) -> list[Eve
     return [_event(row) for row in connection.execute(query)]
 
 
-def _event(row: Row[*tuple[object, ...]]) -> Event:
+def _event(row: Sequence[Any]) -> Event:
+    number, reference, kind, subject, sequence, previous_status, data, created_at, feed_position = row
     return Event(
-        id=row.id,
-        reference=row.reference,
-        type=row.type,
-        subject=row.subject,
-        sequence=row.subject_seq,
-        previous_status=row.previous_status,
-        data=row.payload,
-        created_at=row.created_at,
-        feed_position=row.feed_pos,
+        id=number,
+        reference=reference,
+        type=kind,
+        subject=subject,
+        sequence=sequence,
+        previous_status=previous_status,
+        data=data,
+        created_at=created_at,
+        feed_position=feed_position,
     )
