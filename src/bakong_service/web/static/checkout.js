@@ -127,7 +127,7 @@
     if (navigator.onLine) { refresh(); follow(); } else stop();
   }
 
-  // Who comes back to the page has perhaps paid in a bank app.
+  // Who comes back to the page has perhaps paid in a bank app. Nobody opens one and pays in less than AWAY_MS.
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) { hiddenAt = Date.now(); return; }
     if (view().dataset.final === "yes") return;
