@@ -1,7 +1,8 @@
 """Whether and how Bakong can be asked. The watcher stores this state, so that a restart doesn't have to learn it again.
 
-bulk ── the list is refused, a single check isn't ──> singles ── six hours later the list answers ──> bulk
+bulk ── the list is refused, a single check isn't ──> singles ── six hours (*) later the list answers ──> bulk
   └──────────── single checks are refused too ──> blocked ── a probe is answered ──> the mode before
+(*) a day later if the rest of the day's calls is too small
 """
 
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from attrs import evolve, frozen
 from bakong_service.domain.watching import Mode
 
 _TRY_THE_LIST_EVERY = timedelta(hours=6)
+_TRY_THE_LIST_STARVED_EVERY = timedelta(days=1)  # each refused list costs one of the day's calls
 # How long nothing is asked after the n-th refusal in a row.
 _REFUSED = (timedelta(minutes=5), timedelta(minutes=10), timedelta(minutes=20), timedelta(minutes=30))
 _DOWN = (timedelta(seconds=30), timedelta(minutes=1), timedelta(minutes=2), timedelta(minutes=5))
@@ -44,10 +46,11 @@ class Access:
         return self.mode is Mode.BLOCKED and self.probe_at is not None and now < self.probe_at
 
 
-def list_refused(access: Access, now: datetime) -> Access:
-    """Return the state after Bakong refused the list and answered a single check."""
+def list_refused(access: Access, now: datetime, *, is_starved: bool) -> Access:
+    """Return the state after Bakong refused the list and answered a single check. `is_starved` if calls are few."""
     since = access.since if access.mode is Mode.SINGLES else now
-    return Access(mode=Mode.SINGLES, reason="list_closed", since=since, list_probe_at=now + _TRY_THE_LIST_EVERY)
+    again_at = now + (_TRY_THE_LIST_STARVED_EVERY if is_starved else _TRY_THE_LIST_EVERY)
+    return Access(mode=Mode.SINGLES, reason="list_closed", since=since, list_probe_at=again_at)
 
 
 def list_answered(access: Access, now: datetime) -> Access:

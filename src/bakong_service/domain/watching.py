@@ -147,7 +147,8 @@ def _look_back(payment: Payment, mode: Mode, now: datetime) -> Look:
 def _hot(payment: Payment, mode: Mode, now: datetime) -> Look:
     age = now - payment.created_at
     if mode is Mode.STARVED:
-        if age < _STARVED_FIRST:
+        # Whoever sent a hint sends another when the payer is done. After hints in vain this look seldom finds money.
+        if age < _STARVED_FIRST and payment.hint_at is None:
             return Look(payment.created_at + _STARVED_FIRST, LookReason.STARVED)
         return Look(payment.deadline_at + _LOOK_BACKS[0], LookReason.LOOK_BACK, Priority.LOOK_BACK)
     wait = next((interval for limit, interval in _BY_AGE if age < limit), _THEN)

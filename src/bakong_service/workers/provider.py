@@ -173,7 +173,7 @@ class Provider:
         outcome = await self._singly(first)
         now = self._clock.now()
         if self.access.mode is not Mode.BLOCKED:
-            await self._learn(doors.list_refused(self.access, now))
+            await self._learn(doors.list_refused(self.access, now, is_starved=self.mode is Mode.STARVED))
         return {first.id: outcome} | {payment.id: _unasked("list_closed", now) for payment in others}
 
     async def _singly(self, payment: Claimed) -> Outcome:

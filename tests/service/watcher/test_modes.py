@@ -233,6 +233,20 @@ async def test_with_a_hundred_calls_a_day_only_the_looks_that_matter_are_made(sc
     assert await scene.till.violations() == []
 
 
+async def test_a_shop_with_few_calls_tries_the_closed_list_once_a_day(scene: Scene) -> None:
+    scene.restart(daily_limit=100)
+    scene.bakong.configure(md5_list_closed=True)
+    for _ in range(5):
+        await scene.till.hint(await scene.till.create())
+        await scene.step()
+        scene.till.later(hours=4, minutes=45)  # 23 hours and 45 minutes in all
+    assert scene.calls(LIST) == 1
+    scene.till.later(minutes=15)
+    await scene.till.hint(await scene.till.create())
+    await scene.step()
+    assert scene.calls(LIST) >= 1  # payments that are due at the same moment may each try it
+
+
 async def test_a_look_that_the_quota_put_off_is_made_with_the_next_probe(scene: Scene) -> None:
     scene.restart(daily_limit=100)
     scene.bakong.configure(md5_list_closed=True)

@@ -99,11 +99,13 @@ def test_outages_open_it_at_the_fifth_in_a_row_and_for_less() -> None:
     assert doors.failed(access, probe_at).probe_at == probe_at + timedelta(minutes=1)
 
 
-def test_a_closed_list_is_tried_every_six_hours_and_stays_known_through_an_outage() -> None:
-    singles = doors.list_refused(Access(since=NOW), NOW)
+def test_a_closed_list_is_tried_every_six_hours_or_once_a_day_and_stays_known_through_an_outage() -> None:
+    singles = doors.list_refused(Access(since=NOW), NOW, is_starved=False)
     assert not singles.asks_lists(NOW + timedelta(hours=5, minutes=59))
     assert singles.asks_lists(NOW + timedelta(hours=6))
-    again = doors.list_refused(singles, NOW + timedelta(hours=6))
+    again = doors.list_refused(singles, NOW + timedelta(hours=6), is_starved=True)
+    assert not again.asks_lists(NOW + timedelta(hours=29, minutes=59))  # a refused list costs one of the day's calls
+    assert again.asks_lists(NOW + timedelta(hours=30))
     assert again.since == NOW
     blocked = doors.refused(singles, "blocked", NOW)
     assert doors.single_answered(blocked, NOW + timedelta(minutes=5)).mode is Mode.SINGLES

@@ -1,6 +1,7 @@
 """The files that pages need: style, script, Khmer font, and the shop's logo. An address names the content's hash, so a
 browser keeps a file for good, and gets another one when the content changes."""
 
+from base64 import b64encode
 from hashlib import sha256
 from importlib import resources
 
@@ -26,6 +27,11 @@ class Asset:
     address: str
     content: bytes
     kind: str
+
+    @property
+    def csp_source(self) -> str:
+        """The source that lets a page carry this content in itself: its hash, as a Content-Security-Policy names it."""
+        return f"'sha256-{b64encode(sha256(self.content).digest()).decode()}'"
 
 
 def load(settings: Settings) -> dict[str, Asset]:

@@ -1,7 +1,7 @@
 // Keeps the payer's page up to date. The server writes every word: when its mark changes, the page is fetched anew.
 (() => {
   "use strict";
-  const POLL_MS = 5000, AWAY_MS = 2000, FAILED_MS = 30000;
+  const POLL_MS = 5000, AWAY_MS = 5000, FAILED_MS = 30000;
   const byId = (id) => document.getElementById(id);
   const view = () => byId("view");
   const here = view().dataset.here;
@@ -127,7 +127,7 @@
     if (navigator.onLine) { refresh(); follow(); } else stop();
   }
 
-  // Who comes back to the page has perhaps paid in a bank app.
+  // Who comes back to the page has perhaps paid in a bank app. Nobody opens one and pays in less than AWAY_MS.
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) { hiddenAt = Date.now(); return; }
     if (view().dataset.final === "yes") return;

@@ -1,9 +1,11 @@
 """The payer's pages over HTTP: who sees what, what is kept by nobody, and when there may be a new code."""
 
 import re
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 import httpx
@@ -94,12 +96,23 @@ async def test_nobody_keeps_a_page_and_no_other_site_learns_its_address(
     assert "http" not in policy
 
 
+async def test_a_page_carries_its_style_which_its_policy_names(
+    stranger: httpx.AsyncClient, payment: dict[str, Any]
+) -> None:
+    answer = await stranger.get(page_of(payment))
+    style = answer.text.partition("<style>")[2].partition("</style>")[0]
+    named = b64encode(sha256(style.encode()).digest()).decode()
+    assert "--shop:" in style
+    assert f"style-src 'sha256-{named}';" in answer.headers["content-security-policy"]
+
+
 async def test_every_file_of_the_page_is_there_and_is_kept_for_good(
     stranger: httpx.AsyncClient, payment: dict[str, Any]
 ) -> None:
     html = (await stranger.get(page_of(payment))).text
     addresses = {part.partition('"')[0] for part in html.split('"')[1::2] if part.startswith("/assets/")}
-    assert len(addresses) == 2
+    fonts = {part.partition('"')[0] for part in html.split('url("')[1:]}
+    assert (len(addresses), len(fonts)) == (3, 2)
     for address in addresses:
         answer = await stranger.get(address)
         assert (answer.status_code, answer.headers["cache-control"].endswith("immutable")) == (200, True)
