@@ -115,6 +115,7 @@ class User:
         assert sum(prices) <= held[AccountKind.PERIOD] + len(prices)  # each may be rounded up
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize(
     "runs",
     [

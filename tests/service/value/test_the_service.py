@@ -547,6 +547,7 @@ def a_machine(connection: Connection) -> type[RuleBasedStateMachine]:
     return Life
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize(
     "runs",
     [

@@ -19,6 +19,7 @@ from bakong_service.cli.stage import Actor, Stage
 
 pytestmark = [
     pytest.mark.anyio,
+    pytest.mark.uncounted,
     pytest.mark.skipif(sys.platform != "linux", reason="the memory of a process is read as Linux tells it"),
 ]
 
