@@ -34,7 +34,7 @@ SOCKETS = {
     "pipelines": 60,
     "spoofed": 20,
 }
-SHORT_SECONDS, LONG_SECONDS = 2.0, 40.0
+SHORT_SECONDS, LONG_SECONDS = 1.0, 40.0
 MOST_MEGABYTES = 200
 
 
