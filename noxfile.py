@@ -154,8 +154,10 @@ def tests(session: nox.Session, part: str) -> None:
     environment = {"COVERAGE_FILE": str(ROOT / f".coverage.{part}")}
     session.run(*measured, *workers(session), *session.posargs, *folders, env=environment)
     if part == "service":
-        # The browser's own event loop stays open in its process, where no asynchronous test could follow.
-        session.run(*measured, *workers(session), *session.posargs, "tests/checkout", env=environment)
+        # The browser's own event loop stays open in its process, where no asynchronous test could follow. Nothing is
+        # measured: tests/service/web/checkout asks for the same pages, and to follow the browser's driver costs much.
+        unmeasured = ("python", "-P", "-m", "pytest", "-m", "not slow")
+        session.run(*unmeasured, *workers(session), *session.posargs, "tests/checkout")
         session.run("coverage", "combine", silent=True)
         session.run("coverage", "report")
         judging = "*/bakong_service/domain/*,*/bakong_service/operations/*"  # no branch of these goes untested
