@@ -72,6 +72,12 @@ def nothing_that_the_whole_run_wrote_tells_a_secret() -> Iterator[None]:
     assert listener.leaks == []
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that have a limit of time of their own, which are the longest: if one of them came last, one
+    worker would run it and the others would have nothing to do."""
+    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
+
+
 @contextmanager
 def uncounted() -> Iterator[None]:
     """Measure no coverage of what this thread runs, nor of the threads and processes that it starts."""
