@@ -2,7 +2,8 @@
 beside a small model.
 
 The model knows what was paid when, and nothing of how the service works. Amounts are held against the law of value in
-`tests/service/value`. CI runs the short form on both databases; `MACHINE_RUNS` sets another number of runs.
+`tests/service/value`. CI runs the short form on both databases, 40 shops on SQLite and 20 on PostgreSQL; `MACHINE_RUNS`
+sets another number of runs.
 """
 
 import asyncio
@@ -59,6 +60,8 @@ from kit.till import Till
 
 S = PaymentStatus
 RUNS = int(os.environ.get("MACHINE_RUNS", "40"))
+# Each takes twice as long there. What differs there is SQL, not the rules, and a thousand steps try it.
+POSTGRESQL_RUNS = int(os.environ.get("MACHINE_RUNS", "20"))
 STEPS = 50
 CLOSED = (S.PAID, S.REVIEW, S.REFUNDED)
 USERS = ("u1", "u2")
@@ -519,6 +522,7 @@ class Shop(RuleBasedStateMachine):
         assert [each for each in broken if not any(words in each.promise for words in left_undone)] == []
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize(
     "runs",
     [
@@ -529,6 +533,8 @@ class Shop(RuleBasedStateMachine):
 def test_no_order_of_events_makes_service_and_model_disagree(
     database_url: str, business: Business, tmp_path: Path, runs: int
 ) -> None:
+    if runs == RUNS and database_url.startswith("postgresql"):
+        runs = POSTGRESQL_RUNS
     copies = count()
 
     def fresh() -> str:

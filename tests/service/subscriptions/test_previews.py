@@ -113,6 +113,7 @@ def cents(amount: str) -> int:
     return round(float(amount) * 100)
 
 
+@pytest.mark.uncounted
 @pytest.mark.timeout(600)
 def test_a_preview_tells_what_the_change_moves(sqlite_url: str) -> None:
     """Reckoning is the same on both databases; SQLite is the faster one."""

@@ -27,6 +27,8 @@ from kit.patience import patient
 from kit.till import Till, a_desk
 
 RUNS = int(os.environ.get("MACHINE_RUNS", "40"))
+# Each takes twice as long there. What differs there is SQL, not the rules, and twenty lives try it.
+POSTGRESQL_RUNS = int(os.environ.get("MACHINE_RUNS", "20"))
 PLANS = ("PREMIUM", "FAMILY_PREMIUM", "BUSINESS")
 
 steps = st.one_of(
@@ -115,6 +117,7 @@ class User:
         assert sum(prices) <= held[AccountKind.PERIOD] + len(prices)  # each may be rounded up
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize(
     "runs",
     [
@@ -123,6 +126,8 @@ class User:
     ],
 )
 def test_a_refund_takes_what_was_sent_back_in_any_order(database_url: str, runs: int) -> None:
+    if runs == RUNS and database_url.startswith("postgresql"):
+        runs = POSTGRESQL_RUNS
     with asyncio.Runner() as runner:
         executor = patient(database_url)
         runner.run(executor.start())

@@ -13,6 +13,7 @@ from service.value.shop import Refused, Shop
 from service.value.stories import PLANS as STORY_PLANS
 from service.value.stories import STORIES, Story
 
+pytestmark = pytest.mark.uncounted  # the model runs nothing of the service
 HOUR, DAY = 3_600, 86_400
 PLANS = {"BASIC": (10, "USD"), "PREMIUM": (50, "USD"), "FAMILY": (100, "USD"), "GOLD": (200, "USD")}
 

@@ -17,6 +17,7 @@ from kit.redis import Redis
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.postgres,
+    pytest.mark.uncounted,
     pytest.mark.skipif(sys.platform != "linux", reason="a pipe's end isn't watched everywhere as Linux does"),
 ]
 

@@ -105,6 +105,7 @@ def machine(stage: Stage, url: str, answers: Counter[int], failed: list[str], ex
     return Caller
 
 
+@pytest.mark.uncounted
 @pytest.mark.filterwarnings("default")  # those of the libraries that Schemathesis uses
 @pytest.mark.timeout(1800)
 def test_what_schemathesis_meets_is_what_the_document_says(stage: Stage, database_url: str) -> None:

@@ -19,6 +19,7 @@ from bakong_service.cli.stage import Actor, Stage
 
 pytestmark = [
     pytest.mark.anyio,
+    pytest.mark.uncounted,
     pytest.mark.skipif(sys.platform != "linux", reason="the memory of a process is read as Linux tells it"),
 ]
 
@@ -33,7 +34,7 @@ SOCKETS = {
     "pipelines": 60,
     "spoofed": 20,
 }
-SHORT_SECONDS, LONG_SECONDS = 2.0, 40.0
+SHORT_SECONDS, LONG_SECONDS = 1.0, 40.0
 MOST_MEGABYTES = 200
 
 

@@ -1,5 +1,8 @@
 """The ASGI application of a service: the gate before the URL table."""
 
+from functools import cache
+from typing import Any
+
 from attrs import evolve, field, frozen
 from starlette.datastructures import State
 from starlette.exceptions import HTTPException
@@ -49,10 +52,16 @@ class Application:
 
 def application(service: Service) -> Application:
     """Return the service over ASGI."""
-    routes = [route for route in ROUTES if service.settings.is_test or not route.test_only]
-    openapi = document(routes, demands_keys=not service.settings.is_test)
+    table, openapi = _routed(is_test=service.settings.is_test)
     patient = evolve(service, executor=for_requests(service.executor))
-    return Application(Table([*routes, *PAGES]), State({"service": patient, "openapi": openapi}))
+    return Application(table, State({"service": patient, "openapi": openapi}))
+
+
+@cache
+def _routed(*, is_test: bool) -> tuple[Table, dict[str, Any]]:
+    """Return the URL table and the document of one mode. Nobody changes them, so all applications share them."""
+    routes = [route for route in ROUTES if is_test or not route.test_only]
+    return Table([*routes, *PAGES]), document(routes, demands_keys=not is_test)
 
 
 async def _unrouted(request: Request, error: HTTPException) -> Response:
