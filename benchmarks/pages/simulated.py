@@ -44,7 +44,7 @@ FIRST_DAY = datetime(2026, 11, 2, 0, 0, 30, tzinfo=PHNOM_PENH)
 SHOP_OPENS, SHOP_CLOSES = timedelta(hours=7), timedelta(hours=21)
 SHOWN_AFTER_SECONDS = (1.0, 3.0)  # Bakong shows a transfer so long after it was sent
 VIEWED_AGAIN_SECONDS = 30.0  # as in `stream.py`
-AWAY_SECONDS = 5.0  # as in `checkout.js`
+AWAY_SECONDS, SHOWN_SECONDS = 5.0, 1.5  # as in `checkout.js`
 PRESSED_AGAIN_SECONDS = 10.0  # as in `checkout.js`
 
 
@@ -97,15 +97,16 @@ class Page:
         self.is_open, self.hidden_at = True, None
         await self.refresh()
 
-    async def come_back(self, now: datetime) -> None:
-        """Become visible. The system stopped a hidden page, so the page doesn't know yet what happened meanwhile."""
+    async def come_back(self, now: datetime) -> bool:
+        """Become visible, and return whether a hint follows. The system stopped a hidden page, so the page doesn't know
+        yet what happened meanwhile."""
         hidden_at, self.hidden_at = self.hidden_at, None
         if hidden_at is None or self.is_final:
-            return
+            return False
         if "ends" in self.shown and (now - hidden_at).total_seconds() > AWAY_SECONDS:
-            await self.hint()
-        else:
-            await self.refresh()
+            return True
+        await self.refresh()
+        return False
 
     async def press(self, now: datetime) -> None:
         """Press "I have paid", if the button is there. The stream has told a visible page what it shows."""
@@ -216,7 +217,8 @@ class Shop:
                 case Act.LEAVE if page.is_visible:
                     page.hidden_at = now
                 case Act.RETURN if page.is_open:
-                    await page.come_back(now)
+                    if await page.come_back(now):
+                        self.at(now + timedelta(seconds=SHOWN_SECONDS), page.hint)
                     await self._viewed(page, payment)
                 case Act.PRESS if page.is_visible:
                     await page.press(now)

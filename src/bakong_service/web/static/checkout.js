@@ -1,7 +1,7 @@
 // Keeps the payer's page up to date. The server writes every word: when its mark changes, the page is fetched anew.
 (() => {
   "use strict";
-  const POLL_MS = 5000, AWAY_MS = 5000, FAILED_MS = 30000;
+  const POLL_MS = 5000, AWAY_MS = 5000, SHOWN_MS = 1500, FAILED_MS = 30000;
   const byId = (id) => document.getElementById(id);
   const view = () => byId("view");
   const here = view().dataset.here;
@@ -127,12 +127,13 @@
     if (navigator.onLine) { refresh(); follow(); } else stop();
   }
 
-  // Who comes back to the page has perhaps paid in a bank app. Nobody opens one and pays in less than AWAY_MS.
+  // Who comes back to the page has perhaps paid in a bank app. Nobody opens one and pays in less than AWAY_MS, and Bakong
+  // seldom shows a transfer in less than SHOWN_MS after that: a look that comes too early is a call for nothing.
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) { hiddenAt = Date.now(); return; }
     if (view().dataset.final === "yes") return;
     const was = Date.now() - hiddenAt;
-    if (view().dataset.ends && was > AWAY_MS) hint(); else refresh();
+    if (view().dataset.ends && was > AWAY_MS) setTimeout(hint, SHOWN_MS); else refresh();
     if (!source && !poll) follow();
   });
   window.addEventListener("online", connection);
