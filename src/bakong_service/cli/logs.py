@@ -43,6 +43,8 @@ def configure(level: str, log_format: str) -> None:
             *shared,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
+        # A line that the level leaves out costs nothing. Errors are counted at any level.
+        wrapper_class=structlog.make_filtering_bound_logger(min(logging.getLevelNamesMapping()[level], logging.ERROR)),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )

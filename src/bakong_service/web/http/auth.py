@@ -64,10 +64,9 @@ async def authenticate(request: Request) -> Caller:
     if not presented:
         await limits.spend_without_key(request)
         raise _unauthorised("missing_key", "give an API key: Authorization: Bearer KEY")
-    vault = service.business.vault
-    hashed = api_keys.hashed(vault, presented)
-    main = service.settings.main_backend_api_key
-    if main is not None and hmac.compare_digest(hashed, api_keys.hashed(vault, main.reveal())):
+    hashed = api_keys.hashed(service.business.vault, presented)
+    main = service.main_key_hash
+    if main is not None and hmac.compare_digest(hashed, main):
         return await _admitted(request, Caller(key_id=MAIN, family=MAIN, scopes=frozenset(SCOPES)))
     key_id = key_id_of(presented, is_test=service.settings.is_test)
     key = None

@@ -11,6 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from itertools import islice
 from typing import Any, NoReturn, TypeVar
 
@@ -91,11 +92,21 @@ def query(request: Request, shape: type[T]) -> T:
 
     Unknown and repeated parameters are ignored here: `inputs.check` has refused them before the handler runs.
     """
-    given = queries.values(request.query_params, shape) if request.scope["query_string"] else {}
     try:
+        if not request.scope["query_string"]:
+            kind: Any = shape
+            empty: T = _without_filters(kind)
+            return empty
+        given = queries.values(request.query_params, shape)
         return msgspec.convert(given, shape, strict=False)
     except msgspec.ValidationError as error:
         raise invalid(fault(error, "?")) from error
+
+
+@cache
+def _without_filters(shape: Any) -> Any:
+    """Return the filters of an empty query. They are frozen, so one instance serves every request."""
+    return msgspec.convert({}, shape)
 
 
 async def _read(request: Request) -> bytes:

@@ -95,7 +95,8 @@ class Route:
             request, body=self.body, query=self.query, paged=self.paged, keyed=self.keyed != Keyed.IGNORED
         )
         response = await self.handler(request)
-        response.headers.update(limits.headers_of(allowance))
+        for name, value in limits.headers_of(allowance).items():
+            response.headers.append(name, value)
         return response
 
     async def _caller(self, request: Request, scope: str) -> Caller:

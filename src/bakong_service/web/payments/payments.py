@@ -272,10 +272,11 @@ def with_qr(service: Service, payment: Payment) -> PaymentWithQR:
 
 
 def _with_qr(service: Service, payment: Payment) -> dict[str, Any]:
+    token = tokens.token_of(service, payment)
     return {
         "qr": payload(service, payment),
-        "client_token": tokens.token_of(service, payment),
-        "checkout_url": tokens.checkout_url(service, payment),
+        "client_token": token,
+        "checkout_url": tokens.checkout_url(service, token),
         "links": PaymentLinks.to(payment.reference),
         **(payment.return_urls or ReturnURLs()).to_dict(),
     }
