@@ -57,10 +57,10 @@ async def act(request: Request, operation: Callable[[UnitOfWork], T]) -> T:
     return await of(request).run(caller(request).actor, operation, ip=request.scope["client_ip"])
 
 
-async def authenticate(request: Request) -> Caller:
-    """Return the caller by the key. Raises a 401 `Problem`, which doesn't say what is wrong with the key."""
+async def authenticate(request: Request, presented: str) -> Caller:
+    """Return the caller by the key that `bearer` found. Raises a 401 `Problem`, which doesn't say what is wrong with
+    the key."""
     service = of(request)
-    presented = bearer(request)
     if not presented:
         await limits.spend_without_key(request)
         raise _unauthorised("missing_key", "give an API key: Authorization: Bearer KEY")

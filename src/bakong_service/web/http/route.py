@@ -105,6 +105,6 @@ class Route:
             reference = tokens.reference_of(of(request), token)
             named = reference if reference == request.path_params["reference"] else None
             return await authenticate_payer(request, named, scope)
-        request.state.caller = who = await authenticate(request)
+        request.state.caller = who = await authenticate(request, token)
         permit(who, scope)
         return who

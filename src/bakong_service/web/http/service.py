@@ -22,6 +22,7 @@ from bakong_service.web.http.places import Places
 from bakong_service.web.http.proven import ProvenKeys
 from bakong_service.web.operating.metrics import Metrics
 from bakong_service.web.operating.readiness import Readiness
+from bakong_service.web.payments.polled import PolledAnswers
 
 T = TypeVar("T")
 
@@ -43,6 +44,7 @@ class Service:
     key_uses: KeyUses = Factory(KeyUses)
     readiness: Readiness = Factory(Readiness)
     reach: Reach = Factory(Reach)
+    polled: PolledAnswers = Factory(PolledAnswers)
     stopping: asyncio.Event = Factory(asyncio.Event)  # set when the process is asked to stop: whoever waits, ends
 
     @cached_property
