@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -43,6 +44,8 @@ def configure(level: str, log_format: str) -> None:
             *shared,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
+        # A line that the level leaves out costs nothing. Errors are counted at any level.
+        wrapper_class=structlog.make_filtering_bound_logger(min(logging.getLevelNamesMapping()[level], logging.ERROR)),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
@@ -57,6 +60,9 @@ def configure(level: str, log_format: str) -> None:
             foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last]
         )
     )
+    # No line says where in the code it was written, nor in which thread, so that needn't be found out for each.
+    logging._srcfile = None  # noqa: SLF001 - as the documentation of logging says, under "Optimization"
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -70,7 +76,7 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
 
 
 def _clean(name: str, value: Any) -> Any:
-    if name and _SECRET_NAME.search(name) and not isinstance(value, bool | int | float | None):
+    if name and not isinstance(value, bool | int | float | None) and _is_secret(name):
         return _HIDDEN
     if isinstance(value, str):
         return _SECRET_TEXT.sub(_HIDDEN, value)
@@ -79,3 +85,8 @@ def _clean(name: str, value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean("", member) for member in value]
     return value
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(name: str) -> bool:
+    return _SECRET_NAME.search(name) is not None

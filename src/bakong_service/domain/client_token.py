@@ -28,7 +28,8 @@ def key_of(pepper: bytes) -> bytes:
 
 def make(key: bytes, reference: str, *, expires_at: datetime) -> str:
     """Return the token of a payment, `pay_…`. The same payment and expiry always have the same token."""
-    content = UUID(reference.removeprefix(_KIND)).bytes + int(expires_at.timestamp()).to_bytes(_EXPIRY)
+    uuid = bytes.fromhex(reference.removeprefix(_KIND).replace("-", ""))
+    content = uuid + int(expires_at.timestamp()).to_bytes(_EXPIRY)
     return PREFIX + urlsafe_b64encode(content + _signature(key, content)).decode()
 
 

@@ -12,4 +12,8 @@ def moment(at: None) -> None: ...
 def moment(at: datetime | None) -> str | None: ...
 def moment(at: datetime | None) -> str | None:
     """Return a moment as ISO 8601 in UTC with milliseconds, `"2026-11-01T12:00:00.000Z"`; None if there is none."""
-    return None if at is None else at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if at is None:
+        return None
+    if at.tzinfo is not UTC:
+        at = at.astimezone(UTC)
+    return at.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

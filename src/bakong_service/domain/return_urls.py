@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
-from attrs import asdict, fields, frozen
+from attrs import fields, frozen
 
 LONGEST = 500  # characters
 _SLASHES = ("/", "?", "#")
@@ -29,7 +29,7 @@ class ReturnURLs:
 
     def to_dict(self) -> dict[str, str | None]:
         """Return the addresses by name, as they are stored and shown."""
-        return asdict(self)
+        return {"return_url": self.return_url, "success_url": self.success_url, "cancel_url": self.cancel_url}
 
 
 def is_allowed(url: str, allowed: Iterable[str]) -> bool:

@@ -9,14 +9,14 @@ from attrs import evolve, field, frozen
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from bakong_service.storage.engine.paging import newest_first
-from bakong_service.storage.engine.prepared import prepared
+from bakong_service.storage.engine.prepared import plain, prepared
 from bakong_service.storage.schema import api_keys
 from bakong_service.vault import Vault
 
 _USED_EVERY = timedelta(minutes=1)  # a write for each request would make requests slow
 _FIND = select(api_keys).where(api_keys.c.key_id == bindparam("wanted"))
 _FIND_AND_LOCK = _FIND.with_for_update()
-_NAMES = tuple(column.name for column in api_keys.c)
+_NAMES = plain(column.name for column in api_keys.c)
 
 
 @frozen(kw_only=True)

@@ -6,7 +6,7 @@ A line of history is written before its change, because a trigger refuses a new 
 from datetime import datetime
 from typing import Any
 
-from attrs import asdict, frozen
+from attrs import fields_dict, frozen
 from sqlalchemy import Connection, Table, select
 
 from bakong_service.storage.engine.inserting import insert_row
@@ -28,14 +28,17 @@ class Change:
     at: datetime
 
 
+_NAMES = tuple(fields_dict(Change))
+
+
 def write_payment(connection: Connection, payment_id: int, change: Change) -> None:
     """Write a change of a payment, before the change itself. `old_status` is None at the creation."""
-    insert_row(connection, payment_history, {"subject_id": payment_id, **asdict(change, recurse=False)})
+    insert_row(connection, payment_history, {"subject_id": payment_id, **_row(change)})
 
 
 def write_subscription(connection: Connection, subscription_id: int, change: Change) -> None:
     """Write a change of a subscription, before the change itself. `old_status` is None at the creation."""
-    insert_row(connection, subscription_history, {"subject_id": subscription_id, **asdict(change, recurse=False)})
+    insert_row(connection, subscription_history, {"subject_id": subscription_id, **_row(change)})
 
 
 def of_payment(
@@ -64,3 +67,7 @@ def _read(
     query = select(*columns).where(table.c.subject_id == subject_id)
     query = newest_first(query, table.c.version, below=below, above=above, limit=limit)
     return [Change(**row) for row in connection.execute(query).mappings()]
+
+
+def _row(change: Change) -> dict[str, Any]:
+    return {name: getattr(change, name) for name in _NAMES}

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -35,9 +36,14 @@ _PLACES = {
 
 def of_nothing(payment: Payment) -> Value:
     """Return what `of_payment` returns for a payment without money, and don't ask the database."""
-    zero, currency = str(Money(0, payment.amount.currency)), Currency(payment.amount.currency)
+    return _nothing_in(payment.amount.currency)
+
+
+@cache
+def _nothing_in(currency: str) -> Value:
+    zero = str(Money(0, currency))
     places = dict.fromkeys(_PLACES.values(), zero)
-    return Value(currency=currency, received=zero, refundable=zero, **places, others=[])
+    return Value(currency=Currency(currency), received=zero, refundable=zero, **places, others=[])
 
 
 def of_payment(connection: Connection, payment: Payment, *, now: datetime) -> Value:

@@ -10,13 +10,14 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+_DAY = 86_400  # seconds
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # `dumps` makes an encoder each time
 
 
 def microseconds(moment: datetime) -> int:
     """Return an aware datetime as whole microseconds since the epoch."""
-    return (moment - _EPOCH) // _MICROSECOND
+    since = moment - _EPOCH
+    return (since.days * _DAY + since.seconds) * 1_000_000 + since.microseconds  # half the time of a division
 
 
 class Moment(TypeDecorator[datetime]):

@@ -10,7 +10,7 @@ import contextlib
 import functools
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 from weakref import WeakSet
 
 import asyncpg
@@ -20,7 +20,7 @@ from sqlalchemy import URL, event
 from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransaction, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import greenlet_spawn
 
 from bakong_service.storage.engine.executor import (
@@ -64,8 +64,6 @@ class PostgresqlExecutor:
         self._way = Way(url, self._timeouts)
         self._links: WeakSet[asyncpg.Connection] = WeakSet()
         self._engine = self._connecting()
-        # A statement sees what is committed, within a transaction or without: a point query needs no BEGIN.
-        self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._listeners: dict[str, list[Listener]] = defaultdict(list)
         self._ear: asyncio.Task[None] | None = None
 
@@ -127,11 +125,7 @@ class PostgresqlExecutor:
         async def once() -> T:
             nonlocal in_doubt
             try:
-                async with engine.connect() as connection:
-                    transaction = await connection.begin()
-                    result = await connection.run_sync(operation)
-                    await _commit(connection, transaction)
-                    return result
+                return await greenlet_spawn(_commit, engine, operation)
             except _InDoubt as doubt:
                 in_doubt = True
                 found = await self._ask(committed, doubt)
@@ -160,9 +154,8 @@ class PostgresqlExecutor:
     async def read(self, query: Operation[T], *, many: bool = False, patient: bool = False) -> T:
         if patient:
             async with self._patient() as engine:
-                return await self._again(functools.partial(_answer, engine, query))
-        # A cursor, for a long answer, needs a transaction.
-        return await self._again(functools.partial(_answer, self._engine if many else self._reading, query))
+                return await self._again(functools.partial(_read, engine, query))
+        return await self._again(functools.partial(_read, self._engine, query, many=many))
 
     async def _again(self, once: Callable[[], Awaitable[T]]) -> T:
         try:
@@ -218,19 +211,53 @@ class PostgresqlExecutor:
             listener(payload)
 
 
-async def _answer(engine: AsyncEngine, query: Operation[T]) -> T:
-    """Run a query on a connection of the pool. SQLAlchemy would switch its contexts three times for that: to connect,
-    to run and to close. Here one switch is enough."""
-
-    def connected() -> T:
-        with engine.sync_engine.connect() as connection:
-            return query(connection)
-
+async def _read(engine: AsyncEngine, query: Operation[T], *, many: bool = True) -> T:
     try:
-        return await greenlet_spawn(connected)
+        return await greenlet_spawn(_answer if many else _answer_without_transaction, engine, query)
     except _FAULTS as error:
         _judge(error)
         raise
+
+
+# These functions run within `greenlet_spawn`. It makes one switch of contexts, where SQLAlchemy's connections for
+# asyncio make one for each step: to connect, to begin, to run, to commit and to close.
+
+
+def _answer(engine: AsyncEngine, query: Operation[T]) -> T:
+    """Run a query in a transaction, which a cursor for a long answer needs."""
+    with engine.sync_engine.connect() as connection:
+        return query(connection)
+
+
+def _answer_without_transaction(engine: AsyncEngine, query: Operation[T]) -> T:
+    """Run a point query. A statement sees what is committed, within a transaction or without, so it needs no BEGIN."""
+    with engine.sync_engine.connect() as connection:
+        link: Any = connection.connection.dbapi_connection
+        link.autocommit = True
+        try:
+            return query(connection)
+        finally:
+            link.autocommit = False
+
+
+def _commit(engine: AsyncEngine, operation: Operation[T]) -> T:
+    """Run an operation and commit it.
+
+    After any error of the commit but the server's own refusal, nobody knows whether the commit was done.
+    """
+    with engine.sync_engine.connect() as connection:
+        transaction = connection.begin()
+        result = operation(connection)
+        try:
+            transaction.commit()
+        except Exception as error:
+            sqlstate = _sqlstate(error)
+            found = trouble(sqlstate)
+            if sqlstate is not None and not (found is not None and found.in_doubt):
+                raise
+            connection.invalidate()
+            raise _InDoubt from error
+        return result
 
 
 async def _leave(engine: AsyncEngine) -> None:
@@ -240,19 +267,6 @@ async def _leave(engine: AsyncEngine) -> None:
             await engine.dispose()
     except _FAULTS:
         await engine.dispose(close=False)
-
-
-async def _commit(connection: AsyncConnection, transaction: AsyncTransaction) -> None:
-    """Commit. After any error but the server's own refusal, nobody knows whether the commit was done."""
-    try:
-        await transaction.commit()
-    except Exception as error:
-        sqlstate = _sqlstate(error)
-        found = trouble(sqlstate)
-        if sqlstate is not None and not (found is not None and found.in_doubt):
-            raise
-        await connection.invalidate()
-        raise _InDoubt from error
 
 
 def _give_up(context: ExceptionContext) -> None:

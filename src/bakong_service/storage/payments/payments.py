@@ -15,7 +15,7 @@ from bakong_service.domain.return_urls import ReturnURLs
 from bakong_service.domain.watching import Look
 from bakong_service.storage.engine.inserting import insert_row
 from bakong_service.storage.engine.paging import newest_first
-from bakong_service.storage.engine.prepared import prepared
+from bakong_service.storage.engine.prepared import plain, prepared
 from bakong_service.storage.schema import payment_metadata, payments, subscriptions
 
 _LOOK = ("next_check_at", "next_check_reason", "priority")
@@ -26,7 +26,7 @@ _NOTED = (
 _CHANGED = ("flags", "paid_at", *_NOTED)
 # The columns that a field of `Payment` is kept in as it is. Those that change later get the schema's defaults at first.
 _PLAIN = [column for column in payments.c if column.name in fields_dict(Payment) and column.name != "amount"]
-_MADE = tuple(column.name for column in _PLAIN if column.name in _LOOK or column.name not in ("fence", *_CHANGED))
+_MADE = plain(column.name for column in _PLAIN if column.name in _LOOK or column.name not in ("fence", *_CHANGED))
 _SELECT = select(
     *_PLAIN,
     payments.c.qr_enc.label("qr"),
@@ -34,7 +34,7 @@ _SELECT = select(
     payments.c.currency,
     subscriptions.c.reference.label("subscription"),
 ).select_from(payments.outerjoin(subscriptions, subscriptions.c.id == payments.c.subscription_id))
-_NAMES = tuple(_SELECT.selected_columns.keys())
+_NAMES = plain(_SELECT.selected_columns.keys())
 # Made once, for `prepared` knows a statement by its identity.
 _BY = {
     name: _SELECT.where(payments.c[name] == bindparam("wanted"))

@@ -13,10 +13,11 @@ def token_of(service: Service, payment: Payment) -> str:
     return client_token.make(_key(service.settings.pepper), payment.reference, expires_at=expires_at)
 
 
-def checkout_url(service: Service, payment: Payment) -> str | None:
-    """Return the address of a payment's page; None without `PUBLIC_URL`, because a caller's Host isn't believed."""
+def checkout_url(service: Service, token: str) -> str | None:
+    """Return the address of the page that a client token opens; None without `PUBLIC_URL`, because a caller's Host
+    isn't believed."""
     public = service.settings.public_url
-    return None if public is None else f"{public}/pay/{token_of(service, payment)}"
+    return None if public is None else f"{public}/pay/{token}"
 
 
 def reference_of(service: Service, token: str) -> str | None:

@@ -57,17 +57,16 @@ async def act(request: Request, operation: Callable[[UnitOfWork], T]) -> T:
     return await of(request).run(caller(request).actor, operation, ip=request.scope["client_ip"])
 
 
-async def authenticate(request: Request) -> Caller:
-    """Return the caller by the key. Raises a 401 `Problem`, which doesn't say what is wrong with the key."""
+async def authenticate(request: Request, presented: str) -> Caller:
+    """Return the caller by the key that `bearer` found. Raises a 401 `Problem`, which doesn't say what is wrong with
+    the key."""
     service = of(request)
-    presented = bearer(request)
     if not presented:
         await limits.spend_without_key(request)
         raise _unauthorised("missing_key", "give an API key: Authorization: Bearer KEY")
-    vault = service.business.vault
-    hashed = api_keys.hashed(vault, presented)
-    main = service.settings.main_backend_api_key
-    if main is not None and hmac.compare_digest(hashed, api_keys.hashed(vault, main.reveal())):
+    hashed = api_keys.hashed(service.business.vault, presented)
+    main = service.main_key_hash
+    if main is not None and hmac.compare_digest(hashed, main):
         return await _admitted(request, Caller(key_id=MAIN, family=MAIN, scopes=frozenset(SCOPES)))
     key_id = key_id_of(presented, is_test=service.settings.is_test)
     key = None

@@ -11,6 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from itertools import islice
 from typing import Any, NoReturn, TypeVar
 
@@ -54,10 +55,10 @@ async def members(request: Request) -> dict[str, Any]:
     An empty body is an empty object. The object is kept on the request, because `inputs.check` and then the handler
     ask for it. Raises as `parse` does.
     """
-    if not hasattr(request.state, "members"):
+    if "members" not in request.scope:
         body = await raw(request)
-        request.state.members = _decode(request, body) if body else {}
-    found: dict[str, Any] = request.state.members
+        request.scope["members"] = _decode(request, body) if body else {}
+    found: dict[str, Any] = request.scope["members"]
     return found
 
 
@@ -67,9 +68,9 @@ async def raw(request: Request) -> bytes:
     They are kept on the request, because a body can be read from the network only once. Raises a 400, 408 or 413
     `Problem`, as `parse` does.
     """
-    if not hasattr(request.state, "raw"):
-        request.state.raw = await _read(request)
-    body: bytes = request.state.raw
+    if "raw" not in request.scope:
+        request.scope["raw"] = await _read(request)
+    body: bytes = request.scope["raw"]
     return body
 
 
@@ -91,11 +92,21 @@ def query(request: Request, shape: type[T]) -> T:
 
     Unknown and repeated parameters are ignored here: `inputs.check` has refused them before the handler runs.
     """
-    given = queries.values(request.query_params, shape) if request.scope["query_string"] else {}
     try:
+        if not request.scope["query_string"]:
+            kind: Any = shape
+            empty: T = _without_filters(kind)
+            return empty
+        given = queries.values(request.query_params, shape)
         return msgspec.convert(given, shape, strict=False)
     except msgspec.ValidationError as error:
         raise invalid(fault(error, "?")) from error
+
+
+@cache
+def _without_filters(shape: Any) -> Any:
+    """Return the filters of an empty query. They are frozen, so one instance serves every request."""
+    return msgspec.convert({}, shape)
 
 
 async def _read(request: Request) -> bytes:
@@ -128,7 +139,7 @@ def _decode(request: Request, body: bytes) -> dict[str, Any]:
     if is_deeper(body, BOUNDS.depth):
         raise invalid(Fault("", "too_deep", f"the body may have at most {BOUNDS.depth} levels"))
     try:
-        value = json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant)
+        value = _decoder.decode(body.decode("utf-8"))
     except ValueError as error:
         raise invalid(Fault("", "invalid_json", f"the body isn't JSON: {error}")) from error
     if not isinstance(value, dict):
@@ -151,6 +162,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _constant(word: str) -> NoReturn:
     """Refuse NaN and Infinity, which Python's parser accepts although they aren't JSON."""
     raise ValueError(f"{word} isn't a JSON number")
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)  # `loads` would make one each time
 
 
 def _texts(value: Any, path: "_Path") -> Iterator[Fault]:

@@ -21,6 +21,8 @@ from bakong_service.web.http.auth import caller
 from bakong_service.web.http.problems import Problem
 from bakong_service.web.http.service import of
 
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode  # `dumps` makes an encoder each time
+
 
 async def idempotent(
     request: Request, operation: Callable[[UnitOfWork], Success], *, again: Again | None = None
@@ -64,5 +66,5 @@ async def idempotent(
 async def _fingerprint(request: Request) -> str:
     """Return the SHA-256 of the path and of the body's members in a fixed order."""
     members = await bodies.members(request)
-    canonical = json.dumps([request.url.path, members], sort_keys=True, separators=(",", ":"))
+    canonical = _canonical([request.scope["path"], members])
     return hashlib.sha256(canonical.encode()).hexdigest()

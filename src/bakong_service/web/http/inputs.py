@@ -70,9 +70,9 @@ def body_faults(members: dict[str, Any], shape: type[Any], now: datetime) -> lis
     return faults + _rules(members, shape, {fault.pointer.split("/")[1] for fault in faults}, now)
 
 
-def _is_typed(members: dict[str, Any], shape: type[Any]) -> bool:
+def _is_typed(members: dict[str, Any], shape: Any) -> bool:
     """Return whether every member has its type: a quick check for good requests. Moments need the full check."""
-    if _has_moments(attrs.fields(shape)):
+    if _has_moments(shape):
         return False
     try:
         msgspec.convert(members, shape)
@@ -82,8 +82,8 @@ def _is_typed(members: dict[str, Any], shape: type[Any]) -> bool:
 
 
 @cache
-def _has_moments(fields: tuple[Any, ...]) -> bool:
-    return any(datetime in set(_alternatives(field.type)) for field in fields)
+def _has_moments(shape: Any) -> bool:
+    return any(datetime in set(_alternatives(field.type)) for field in attrs.fields(shape))
 
 
 def _rules(members: dict[str, Any], shape: type[Any], wrong: set[str], now: datetime) -> list[Fault]:

@@ -117,6 +117,7 @@ class _Ask:
     """One request to count: its rate, the name under which it is counted, and whether it is counted strictly."""
 
     rate: limits.RateLimitItem
+    window: int  # seconds
     name: str
     strict: bool
 
@@ -134,6 +135,9 @@ class _Counter:
         if index == self.index:
             return self
         return _Counter(index, 0, self.count if index == self.index + 1 else 0)
+
+
+_UNUSED = _Counter()
 
 
 class Limiter:
@@ -178,7 +182,8 @@ class Limiter:
         With `strict`, no interval as long as the window ever has more requests than the amount; a name that used the
         rate up then waits for at most two windows.
         """
-        ask = _Ask(rate, _name(rate, names), strict)
+        window = rate.get_expiry()
+        ask = _Ask(rate, window, ":".join((*names, str(rate.amount), str(window))), strict)
         if not self.is_shared:
             return self._count_here(ask)
         answer = asyncio.get_running_loop().create_future()
@@ -212,14 +217,14 @@ class Limiter:
         keys = [f"{_PREFIX}replicas", *(_PREFIX + ask.name for ask in asks)]
         arguments: list[str | int] = [self._replica, _REPLICA_SECONDS]
         for ask in asks:
-            own = self._here.get(ask.name, _Counter())
-            arguments += [ask.rate.amount, ask.rate.get_expiry(), int(ask.strict), own.index, own.count, own.before]
+            own = self._here.get(ask.name, _UNUSED)
+            arguments += [ask.rate.amount, ask.window, int(ask.strict), own.index, own.count, own.before]
         replicas, now, *counted = self._script(keys=keys, args=arguments)
         self._seen_replicas = max(1, int(replicas))
         allowances = []
         for ask, start in zip(asks, range(0, len(counted), 3), strict=True):
             granted, count, before = (int(each) for each in counted[start : start + 3])
-            counter = _Counter(int(float(now) // ask.rate.get_expiry()), count, before)
+            counter = _Counter(int(float(now) // ask.window), count, before)
             allowances.append(_allowance(ask, ask.rate.amount, counter, float(now), granted=bool(granted)))
             if granted:
                 self._add_here(ask, self._now())  # what this replica granted is part of its share
@@ -228,7 +233,7 @@ class Limiter:
     def _count_here(self, ask: _Ask) -> Allowance:
         now = self._now()
         amount = max(1, ask.rate.amount // self._replicas)
-        counter = self._here.get(ask.name, _Counter()).at(int(now // ask.rate.get_expiry()))
+        counter = self._here.get(ask.name, _UNUSED).at(int(now // ask.window))
         granted = _used(ask, counter, now) < amount
         if granted:
             counter = self._add_here(ask, now)
@@ -241,7 +246,7 @@ class Limiter:
         return self._given_replicas or self._seen_replicas
 
     def _add_here(self, ask: _Ask, now: float) -> _Counter:
-        counter = self._here.pop(ask.name, _Counter()).at(int(now // ask.rate.get_expiry()))
+        counter = self._here.pop(ask.name, _UNUSED).at(int(now // ask.window))
         counter = _Counter(counter.index, counter.count + 1, counter.before)
         self._here[ask.name] = counter
         while len(self._here) > _MOST_COUNTERS:
@@ -249,22 +254,17 @@ class Limiter:
         return counter
 
 
-def _name(rate: limits.RateLimitItem, names: tuple[str, ...]) -> str:
-    return ":".join((*names, str(rate.amount), str(rate.get_expiry())))
-
-
 def _used(ask: _Ask, counter: _Counter, now: float) -> int:
-    share = 1.0 if ask.strict else 1 - (now / ask.rate.get_expiry() - counter.index)
+    share = 1.0 if ask.strict else 1 - (now / ask.window - counter.index)
     return counter.count + math.floor(counter.before * share)
 
 
 def _allowance(ask: _Ask, amount: int, counter: _Counter, now: float, *, granted: bool) -> Allowance:
-    window = ask.rate.get_expiry()
-    passed = now / window - counter.index  # of this window, from 0 to 1
+    passed = now / ask.window - counter.index  # of this window, from 0 to 1
     left = 1 - passed
     if ask.strict and counter.count >= amount:  # they count in the next window too
         left += 1
     elif not ask.strict and not granted and counter.count < amount:  # the share of the window before gets smaller
         left = min(left, max(0.0, 1 - (amount - counter.count) / counter.before - passed))
     remaining = max(0, amount - _used(ask, counter, now))
-    return Allowance(ask.rate, remaining, max(1, math.ceil(left * window)), granted)
+    return Allowance(ask.rate, remaining, max(1, math.ceil(left * ask.window)), granted)

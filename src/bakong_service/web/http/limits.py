@@ -39,9 +39,9 @@ async def wrong_key(request: Request, code: str) -> None:
 
 async def spend(request: Request, key_id: str) -> Allowance | None:
     """Count a request of a key, once. Return None without a limit. Raises a 429 `Problem` if the rate is used up."""
-    if not hasattr(request.state, "allowance"):
-        request.state.allowance = await _take(request, "key", key_id)
-    allowance: Allowance | None = request.state.allowance
+    if "allowance" not in request.scope:
+        request.scope["allowance"] = await _take(request, "key", key_id)
+    allowance: Allowance | None = request.scope["allowance"]
     if allowance is not None and not allowance.granted:
         detail = f"this key may make {allowance.rate}; try again in {allowance.reset_seconds} s"
         headers = {"Retry-After": str(allowance.reset_seconds), **headers_of(allowance)}

@@ -95,7 +95,8 @@ class Route:
             request, body=self.body, query=self.query, paged=self.paged, keyed=self.keyed != Keyed.IGNORED
         )
         response = await self.handler(request)
-        response.headers.update(limits.headers_of(allowance))
+        for name, value in limits.headers_of(allowance).items():
+            response.headers.append(name, value)
         return response
 
     async def _caller(self, request: Request, scope: str) -> Caller:
@@ -104,6 +105,6 @@ class Route:
             reference = tokens.reference_of(of(request), token)
             named = reference if reference == request.path_params["reference"] else None
             return await authenticate_payer(request, named, scope)
-        request.state.caller = who = await authenticate(request)
+        request.state.caller = who = await authenticate(request, token)
         permit(who, scope)
         return who

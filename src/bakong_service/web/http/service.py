@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 from typing import TypeVar
 
 from attrs import Factory, frozen
@@ -11,6 +12,7 @@ from bakong_service.clock import Clock
 from bakong_service.operations.business import Business
 from bakong_service.operations.unit_of_work import UnitOfWork, transaction
 from bakong_service.settings import Settings
+from bakong_service.storage import api_keys
 from bakong_service.storage.engine.executor import Executor
 from bakong_service.web.checkout.reach import Reach
 from bakong_service.web.http.changes import Changes
@@ -20,6 +22,7 @@ from bakong_service.web.http.places import Places
 from bakong_service.web.http.proven import ProvenKeys
 from bakong_service.web.operating.metrics import Metrics
 from bakong_service.web.operating.readiness import Readiness
+from bakong_service.web.payments.polled import PolledAnswers
 
 T = TypeVar("T")
 
@@ -41,7 +44,14 @@ class Service:
     key_uses: KeyUses = Factory(KeyUses)
     readiness: Readiness = Factory(Readiness)
     reach: Reach = Factory(Reach)
+    polled: PolledAnswers = Factory(PolledAnswers)
     stopping: asyncio.Event = Factory(asyncio.Event)  # set when the process is asked to stop: whoever waits, ends
+
+    @cached_property
+    def main_key_hash(self) -> bytes | None:
+        """The hash of `MAIN_BACKEND_API_KEY`, as keys in the database are hashed; None without this setting."""
+        main = self.settings.main_backend_api_key
+        return None if main is None else api_keys.hashed(self.business.vault, main.reveal())
 
     async def run(self, actor: str, operation: Callable[[UnitOfWork], T], *, ip: str | None = None) -> T:
         """Run an operation in a transaction of its own, in the name of `actor`, now. `ip` is a request's address."""

@@ -12,7 +12,7 @@ from bakong_service.storage.bakong import access, provider_clock
 from bakong_service.storage.checks.facts import facts
 from bakong_service.storage.engine import belonging
 from bakong_service.web.http.answers import json
-from bakong_service.web.http.auth import authenticate, permit
+from bakong_service.web.http.auth import authenticate, bearer, permit
 from bakong_service.web.http.service import of
 from bakong_service.web.operating.readiness import newest_revision
 
@@ -39,7 +39,7 @@ async def ready(request: Request) -> Response:
 async def _detailed(request: Request) -> Ready:
     """For a key with the scope `metrics`: how Bakong lets itself be asked, and how far behind the service is."""
     service = of(request)
-    permit(await authenticate(request), "metrics")
+    permit(await authenticate(request, bearer(request)), "metrics")
     now = service.clock.now()
     doors = await service.executor.read(lambda connection: access.read(connection, now=now))
     clocks = await service.executor.read(lambda connection: provider_clock.read(connection, now=now))

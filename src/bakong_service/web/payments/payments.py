@@ -208,17 +208,21 @@ async def read(request: Request) -> Response:
         return Response(status_code=304, headers=headers)
     if caller(request).is_payer:
         return answers.json(PaymentForPayer.of(payment), headers=headers)
-    shown = PaymentWithValue.of(payment, **_with_qr(service, payment), value=await _value(service, payment))
-    return answers.json(shown, headers=headers)
-
-
-async def _value(service: Service, payment: Payment) -> Value:
-    """Where the money is now. The database isn't asked for a payment that nothing happened to yet."""
-    if payment.version == 1:
-        return whereabouts.of_nothing(payment)
-    return await service.executor.read(
+    if payment.version == 1:  # nothing has happened to it yet
+        return answers.encoded(service.polled.of(payment, partial(_untouched, service)), headers=headers)
+    value = await service.executor.read(
         lambda connection: whereabouts.of_payment(connection, payment, now=service.clock.now())
     )
+    return answers.json(_with_value(service, payment, value), headers=headers)
+
+
+def _untouched(service: Service, payment: Payment) -> bytes:
+    """The answer about a payment that no money has come for."""
+    return resources.encode(_with_value(service, payment, whereabouts.of_nothing(payment)))
+
+
+def _with_value(service: Service, payment: Payment, value: Value) -> PaymentWithValue:
+    return PaymentWithValue.of(payment, **_with_qr(service, payment), value=value)
 
 
 def etag(payment: Payment) -> str:
@@ -272,10 +276,11 @@ def with_qr(service: Service, payment: Payment) -> PaymentWithQR:
 
 
 def _with_qr(service: Service, payment: Payment) -> dict[str, Any]:
+    token = tokens.token_of(service, payment)
     return {
         "qr": payload(service, payment),
-        "client_token": tokens.token_of(service, payment),
-        "checkout_url": tokens.checkout_url(service, payment),
+        "client_token": token,
+        "checkout_url": tokens.checkout_url(service, token),
         "links": PaymentLinks.to(payment.reference),
         **(payment.return_urls or ReturnURLs()).to_dict(),
     }
