@@ -230,6 +230,31 @@ STORIES = {
         refund first reverse 0.10
         status first refunded
         until 0""",
+    "a part that free credit covers leaves an open payment as it is": """
+        buy first FAMILY_PREMIUM
+        change PREMIUM
+        cancel 0.50
+        order new PREMIUM 0.01
+        value first lost 0.50 set_aside 0.49 credit 0.01
+        refund first 0.01
+        status new pending
+        value first lost 0.50 set_aside 0.49 returned 0.01
+        pay new
+        status new paid
+        until 30
+        value first lost 0.50 periods 0.49 returned 0.01""",
+    "a part beyond the free credit cancels the open payment that the credit reduces": """
+        buy first FAMILY_PREMIUM
+        change PREMIUM
+        cancel 0.50
+        order new PREMIUM 0.01
+        refund first 0.02
+        status new cancelled
+        credit 0.48
+        value first lost 0.50 credit 0.48 returned 0.02
+        pay new
+        status new review
+        until 0""",
     "money that became credit is not kept beside its refund": """
         buy first PREMIUM
         upgrade late FAMILY_PREMIUM 0.50
