@@ -267,6 +267,20 @@ async def test_a_refund_of_an_upgrade_whose_period_is_served_takes_nothing(desk:
     assert await desk.told(subscription.reference) == ["activated", "upgraded", "renewed"]
 
 
+async def test_a_refund_of_an_upgrade_shortens_a_later_period_that_the_rest_of_its_money_bought(desk: Till) -> None:
+    subscription = await desk.subscribe()
+    asked = await desk.do(plan_changes.upgrade, subscription.reference, "FAMILY_PREMIUM", actor="api:test")
+    upgraded = await desk.pay(asked.payment, amount=Money(80, "USD"))
+    [item] = await desk.reviews(upgraded)
+    await desk.resolve(item, "accept")
+    assert (await renew(desk)).amount == Money(70, "USD")
+    desk.at(subscription.period_end)
+    await refund(desk, upgraded)
+    after = await desk.of()
+    assert (after.plan.code, after.entitled_until) == ("FAMILY_PREMIUM", desk.now + timedelta(days=21))
+    assert (await desk.told(subscription.reference))[-1] == "shortened"
+
+
 async def test_a_dear_period_that_moved_up_for_a_refunded_one_stays_dear(desk: Till) -> None:
     first = await desk.pay(await desk.buy())
     upgraded = await upgrade(desk)

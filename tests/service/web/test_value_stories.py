@@ -276,6 +276,20 @@ STORIES = {
         plan PREMIUM
         until 30
         value first returned 1.00""",
+    "the former plan comes back only if the periods hold all that it needs": """
+        offer A 1.00
+        offer B 2.00
+        buy first A
+        upgrade second B 1.00
+        pay second
+        refund first reverse 0.02
+        until 29.7
+        refund second reverse
+        plan B
+        until 14.7
+        credit 0.00
+        value first periods 0.98 returned 0.02
+        value second returned 1.00""",
     "money that became credit is not kept beside its refund": """
         buy first PREMIUM
         upgrade late FAMILY_PREMIUM 0.50
