@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -279,6 +280,25 @@ async def test_a_refund_of_an_upgrade_shortens_a_later_period_that_the_rest_of_i
     after = await desk.of()
     assert (after.plan.code, after.entitled_until) == ("FAMILY_PREMIUM", desk.now + timedelta(days=21))
     assert (await desk.told(subscription.reference))[-1] == "shortened"
+
+
+async def test_the_events_of_reversed_refunds_say_why_and_for_which_payment(desk: Till) -> None:
+    first = await desk.pay(await desk.buy())
+    upgraded = await upgrade(desk)
+    reference = (await desk.of()).reference
+    before = len(await desk.events(reference))
+    await refund(desk, upgraded)
+    await desk.refund(first, reverse=True, amount=Decimal("0.10"))
+    await desk.refund(first, reverse=True)
+    events = (await desk.events(reference))[before:]
+    assert [(each.type, each.data["reason"], each.data["payment"]) for each in events[:-1]] == [
+        ("subscription.downgraded", "refunded", upgraded.reference),
+        ("subscription.shortened", "refunded", first.reference),
+        ("subscription.cancelled", "refunded", first.reference),
+    ]
+    assert events[0].data["previous_plan"] == "FAMILY_PREMIUM"
+    assert events[-1].type == "subscription.ended"
+    assert (await desk.of()).cancel_reason == "refunded"
 
 
 async def test_a_dear_period_that_moved_up_for_a_refunded_one_stays_dear(desk: Till) -> None:

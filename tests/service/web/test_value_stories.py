@@ -290,6 +290,18 @@ STORIES = {
         credit 0.00
         value first periods 0.98 returned 0.02
         value second returned 1.00""",
+    "an upgrade in place that is reversed later takes the gift, and not other money": """
+        buy first PREMIUM
+        upgrade second FAMILY_PREMIUM 0.50
+        pay second
+        refund second
+        plan FAMILY_PREMIUM
+        value first periods 0.50
+        refund second reverse
+        plan PREMIUM
+        until 30
+        value first periods 0.50
+        value second returned 0.50""",
     "money that became credit is not kept beside its refund": """
         buy first PREMIUM
         upgrade late FAMILY_PREMIUM 0.50
