@@ -80,6 +80,16 @@ async def test_a_period_that_was_sold_again_isnt_lost_with_its_former_payment(de
     assert await last_paid(desk) == 1
 
 
+async def test_the_next_period_runs_at_once_if_the_present_one_is_refunded(desk: Till) -> None:
+    first = await desk.pay(await desk.buy())
+    await renew(desk)
+    desk.later(days=3)
+    await refund(desk, first)
+    after = await desk.of()  # nobody has read the subscription, and the clock has done nothing yet
+    assert (after.status, after.period_number, after.period_start) == ("active", 2, desk.now)
+    assert after.entitled_until == desk.now + timedelta(days=30)
+
+
 async def test_the_refund_of_all_that_was_paid_ends_it(desk: Till) -> None:
     first = await desk.pay(await desk.buy())
     second = await renew(desk)
