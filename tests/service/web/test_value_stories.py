@@ -302,6 +302,32 @@ STORIES = {
         until 30
         value first periods 0.50
         value second returned 0.50""",
+    "two upgrades that are refunded one after the other give back two plans": """
+        offer A 1.00
+        offer B 2.00
+        buy first PREMIUM
+        upgrade second A 0.50
+        pay second
+        upgrade third B 1.00
+        pay third
+        refund third reverse
+        plan A
+        refund second reverse
+        plan PREMIUM
+        until 30
+        value first periods 0.50""",
+    "what is open for a plan that a refund takes back is cancelled": """
+        offer B 2.00
+        buy first PREMIUM
+        upgrade second FAMILY_PREMIUM 0.50
+        pay second
+        renew renewal 1.00
+        upgrade third B 1.00
+        refund second reverse
+        status renewal cancelled
+        status third cancelled
+        open none
+        plan PREMIUM""",
     "money that became credit is not kept beside its refund": """
         buy first PREMIUM
         upgrade late FAMILY_PREMIUM 0.50
