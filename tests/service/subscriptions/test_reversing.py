@@ -100,6 +100,17 @@ async def test_the_refund_of_all_that_was_paid_ends_it(desk: Till) -> None:
     assert ((await desk.of()).status, (await desk.of()).entitled_until) == ("expired", desk.now)
 
 
+async def test_a_cancelled_subscription_ends_with_its_refund_and_keeps_the_users_reason(desk: Till) -> None:
+    paid = await desk.pay(await desk.buy())
+    subscription = await desk.of()
+    await desk.do(cancelling.cancel, subscription.reference, at_once=False, reason="too dear", actor="api:test")
+    desk.later(days=3)
+    await refund(desk, paid)
+    after = await desk.of()
+    assert (after.status, after.cancel_reason, after.entitled_until) == ("expired", "too dear", desk.now)
+    assert await desk.told(subscription.reference) == ["activated", "cancelled", "ended"]
+
+
 async def test_what_is_open_for_days_that_are_taken_is_superseded(desk: Till) -> None:
     first = await desk.pay(await desk.buy())
     second = await renew(desk)
