@@ -328,6 +328,16 @@ STORIES = {
         status third cancelled
         open none
         plan PREMIUM""",
+    "an accepted payment takes no credit but what it was reduced by": """
+        give 0.10
+        order first PREMIUM 0.40
+        pay first 0.20
+        give 0.50
+        resolve first accept
+        status first paid
+        credit 0.50
+        value first periods 0.20
+        until 30""",
     "money that became credit is not kept beside its refund": """
         buy first PREMIUM
         upgrade late FAMILY_PREMIUM 0.50
