@@ -13,6 +13,7 @@ from bakong_service.domain.outcome import Answer
 from bakong_service.domain.payment import Flag, Payment, PaymentStatus
 from bakong_service.operations.ledger import credit
 from bakong_service.operations.payments import reviews, whereabouts
+from bakong_service.operations.subscriptions import cancelling
 from bakong_service.resources import plain
 from bakong_service.storage import audit, schema
 from bakong_service.storage.payments import reviews as queue
@@ -227,6 +228,16 @@ async def test_the_event_of_a_refund_says_what_was_taken_back(till: Till) -> Non
     await till.refund(taken, reverse=True)
     assert (await till.events(taken.reference))[-1].data["reversed"] == {"USD": {"period": "0.50"}}
     assert await where(till, kept) == await where(till, taken) == {"returned": "0.50"}
+
+
+async def test_a_refund_in_place_takes_back_nothing_that_an_earlier_part_made_a_gift(till: Till) -> None:
+    payment = await till.see(await till.create(user_id="u1", plan="PREMIUM"))
+    await till.refund(payment, amount=Decimal("0.10"))
+    subscription = await till.of()
+    await till.do(cancelling.cancel, subscription.reference, at_once=True, reason=None)
+    await till.refund(payment)
+    assert (await till.events(payment.reference))[-1].data["reversed"] == {"USD": {"lost": "0.40"}}
+    assert await till.violations() == []
 
 
 async def test_a_refund_that_left_the_service_in_place_is_reversed_later_and_once(till: Till) -> None:

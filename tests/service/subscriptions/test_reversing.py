@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -79,6 +80,16 @@ async def test_a_period_that_was_sold_again_isnt_lost_with_its_former_payment(de
     assert await last_paid(desk) == 1
 
 
+async def test_the_next_period_runs_at_once_if_the_present_one_is_refunded(desk: Till) -> None:
+    first = await desk.pay(await desk.buy())
+    await renew(desk)
+    desk.later(days=3)
+    await refund(desk, first)
+    after = await desk.of()  # nobody has read the subscription, and the clock has done nothing yet
+    assert (after.status, after.period_number, after.period_start) == ("active", 2, desk.now)
+    assert after.entitled_until == desk.now + timedelta(days=30)
+
+
 async def test_the_refund_of_all_that_was_paid_ends_it(desk: Till) -> None:
     first = await desk.pay(await desk.buy())
     second = await renew(desk)
@@ -87,6 +98,17 @@ async def test_the_refund_of_all_that_was_paid_ends_it(desk: Till) -> None:
     assert (await desk.of()).entitled_until == desk.now + timedelta(days=30)
     await refund(desk, second)
     assert ((await desk.of()).status, (await desk.of()).entitled_until) == ("expired", desk.now)
+
+
+async def test_a_cancelled_subscription_ends_with_its_refund_and_keeps_the_users_reason(desk: Till) -> None:
+    paid = await desk.pay(await desk.buy())
+    subscription = await desk.of()
+    await desk.do(cancelling.cancel, subscription.reference, at_once=False, reason="too dear", actor="api:test")
+    desk.later(days=3)
+    await refund(desk, paid)
+    after = await desk.of()
+    assert (after.status, after.cancel_reason, after.entitled_until) == ("expired", "too dear", desk.now)
+    assert await desk.told(subscription.reference) == ["activated", "cancelled", "ended"]
 
 
 async def test_what_is_open_for_days_that_are_taken_is_superseded(desk: Till) -> None:
@@ -265,6 +287,39 @@ async def test_a_refund_of_an_upgrade_whose_period_is_served_takes_nothing(desk:
     await refund(desk, upgraded)
     assert ((await desk.of()).plan.code, await plans_of(desk)) == ("FAMILY_PREMIUM", ["FAMILY_PREMIUM"] * 2)
     assert await desk.told(subscription.reference) == ["activated", "upgraded", "renewed"]
+
+
+async def test_a_refund_of_an_upgrade_shortens_a_later_period_that_the_rest_of_its_money_bought(desk: Till) -> None:
+    subscription = await desk.subscribe()
+    asked = await desk.do(plan_changes.upgrade, subscription.reference, "FAMILY_PREMIUM", actor="api:test")
+    upgraded = await desk.pay(asked.payment, amount=Money(80, "USD"))
+    [item] = await desk.reviews(upgraded)
+    await desk.resolve(item, "accept")
+    assert (await renew(desk)).amount == Money(70, "USD")
+    desk.at(subscription.period_end)
+    await refund(desk, upgraded)
+    after = await desk.of()
+    assert (after.plan.code, after.entitled_until) == ("FAMILY_PREMIUM", desk.now + timedelta(days=21))
+    assert await desk.told(subscription.reference) == ["activated", "upgraded", "renewed", "shortened"]
+
+
+async def test_the_events_of_reversed_refunds_say_why_and_for_which_payment(desk: Till) -> None:
+    first = await desk.pay(await desk.buy())
+    upgraded = await upgrade(desk)
+    reference = (await desk.of()).reference
+    before = len(await desk.events(reference))
+    await refund(desk, upgraded)
+    await desk.refund(first, reverse=True, amount=Decimal("0.10"))
+    await desk.refund(first, reverse=True)
+    events = (await desk.events(reference))[before:]
+    assert [(each.type, each.data["reason"], each.data["payment"]) for each in events[:-1]] == [
+        ("subscription.downgraded", "refunded", upgraded.reference),
+        ("subscription.shortened", "refunded", first.reference),
+        ("subscription.cancelled", "refunded", first.reference),
+    ]
+    assert events[0].data["previous_plan"] == "FAMILY_PREMIUM"
+    assert events[-1].type == "subscription.ended"
+    assert (await desk.of()).cancel_reason == "refunded"
 
 
 async def test_a_dear_period_that_moved_up_for_a_refunded_one_stays_dear(desk: Till) -> None:
