@@ -23,5 +23,6 @@ async def test_the_hints_of_open_pages_find_most_money_within_seconds_and_with_f
     assert (len(day.stories), day.concluded, day.lost) == (30, 30, 0)
     assert day.calls["closing_check", "not found"] == 30 - day.settled  # no payment ends without this look
     assert day.calls["hint", "found"] > day.settled / 2
-    assert statistics.median(day.delays) < 10
-    assert day.per_100_calls(day.concluded) > 55  # the mean of many days is higher: see `benchmarks/pages/economy.py`
+    # One day has few payers. The means of many days are better: see `benchmarks/pages/economy.py`.
+    assert statistics.median(day.delays) < 15  # without hints it is 150
+    assert day.per_100_calls(day.concluded) > 55
