@@ -274,12 +274,12 @@ class Shop(RuleBasedStateMachine):
             self.do(self.till.refund(real, reverse=reverse))
             known.status, known.taken = S.REFUNDED, reverse
             self.superseded(known.user)
-            return self.made_by_the_service(there(known.user))
+            return self.made_by_the_service(known.user)
         if known.status is S.REFUNDED and reverse and real.plan is not None and not known.taken:
             self.do(self.till.refund(real, reverse=True))
             known.taken = True
             self.superseded(known.user)
-            return self.made_by_the_service(there(known.user))
+            return self.made_by_the_service(known.user)
         with pytest.raises(Refused):
             self.do(self.till.refund(real))
         return multiple()
@@ -332,8 +332,10 @@ class Shop(RuleBasedStateMachine):
         self.superseded(user)
         return asked if getattr(asked, "payment", None) is not None else None
 
-    def made_by_the_service(self, user: str) -> Any:
-        """A renewal QR in place of another one."""
+    def made_by_the_service(self, user: str | None) -> Any:
+        """A renewal QR in place of another one. None is the user of a payment that is for no plan."""
+        if user is None:
+            return multiple()
         query = select(schema.payments.c.id).where(schema.payments.c.user_id == user)
         ids = self.do(self.executor.read(lambda c: c.execute(query).scalars().all()))
         return multiple(*[self.made(self.real(new)) for new in ids if new not in self.model])
