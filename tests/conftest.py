@@ -57,6 +57,18 @@ class Listener(logging.Handler):
         return event
 
 
+def _memory() -> str | None:
+    """Return a folder in memory, if there is one with room: to make a database is mostly to make 300 files, and each
+    transaction of a test waits for its disk."""
+    folder = "/dev/shm"
+    roomy = os.path.isdir(folder) and os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > 4_000_000_000
+    return folder if roomy else None
+
+
+if os.environ.get("CI") == "true" and (memory := _memory()) is not None:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", memory)  # pytest makes its folders for tests there
+
+
 @pytest.fixture(scope="session", autouse=True)
 def nothing_that_the_whole_run_wrote_tells_a_secret() -> Iterator[None]:
     """Logs with their tracebacks, answers (those of `/metrics` too), and rows of the audit log."""
@@ -136,13 +148,6 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 FORGETFUL = (
     "ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes = off", "SELECT pg_reload_conf()",
 )  # fmt: skip
-
-
-def _memory() -> str | None:
-    """Return a folder in memory, if there is one with room: making a database is mostly making 300 files."""
-    folder = "/dev/shm"
-    roomy = os.path.isdir(folder) and os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > 4_000_000_000
-    return folder if roomy else None
 
 
 @pytest.fixture(scope="session")
