@@ -18,7 +18,7 @@ from bakong_service.workers.audit_numbering import AuditNumberer
 from bakong_service.workers.dispatch import Dispatcher
 
 SPAN = timedelta(days=60)
-EVERY_THIRD = 3  # payment is cancelled; the others are paid
+CANCELLED_OF = 3  # one payment in so many is cancelled; the others are paid
 IN_ONE_TRANSACTION = 250
 
 
@@ -44,7 +44,7 @@ async def fill(settings: Settings, payments: int, told: Callable[[int], None]) -
 
 def _one(work: UnitOfWork, number: int) -> None:
     payment = requests.create(work, NewPayment(amount=Money(250, "USD"), description="Coffee"))
-    if number % EVERY_THIRD == 0:
+    if number % CANCELLED_OF == 0:
         requests.cancel(work, payment.reference, reason="changed their mind")
         last_look = evolve(work, now=payment.watch_until + timedelta(seconds=1), actor=WATCHER)
         settling.settle(last_look, payment.id, Outcome(answer=Answer.NOT_FOUND, asked_at=last_look.now))

@@ -4,9 +4,10 @@
     python -m benchmarks.growth.run sqlite --payments 1000 1000000     others, on one of them
 
 Each payment is made by the service's own operations, and two of three are paid. A figure is the median of 200 requests,
-one after the other, in milliseconds; a list is asked for its first page and its 1,000th (or its last). What is grown
-in proportion, `takings`, `verify`, `backup` and `copy`, is timed once, in seconds. The last column is the largest
-database's figure, of the smallest one's. PostgreSQL is TEST_DATABASE_URL's server, else one out of the wheel.
+one after the other, in milliseconds; a list is asked for its first page and its 1,000th (or its last). `takings`,
+`verify`, `backup` and `copy` read everything, so they take longer the larger the database is: they are timed once, in
+seconds. The last column divides the largest database's figure by the smallest one's. PostgreSQL is TEST_DATABASE_URL's
+server, else one out of the wheel.
 """
 
 import argparse
@@ -65,15 +66,12 @@ def _figures(database_url: str, size: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder, Stage(Path(folder)) as stage:
         stage.start_simulator()
         environment = {
-            **stage.settings(0), "PORT": "8000", "DATABASE_URL": database_url,
+            **stage.settings(free_port()), "DATABASE_URL": database_url,
             "RATE_LIMIT": "100000000/minute", "LOG_LEVEL": "warning", "WEBHOOK_URL": "", "WEBHOOK_SECRET": "",
         }  # fmt: skip
         settings = Settings.from_environment(environment)
         seconds = asyncio.run(fill(settings, size, lambda done: _tell(done, size)))
-        port = str(free_port())
-        service = stage.start_service(
-            "serve", "--no-workers", **environment | {"PORT": port, "PUBLIC_URL": f"http://127.0.0.1:{port}"}
-        )
+        service = stage.start_service("serve", "--no-workers", **environment)
         before = memory(service.process.pid)
         with httpx.Client(
             base_url=service.url, headers={"Authorization": f"Bearer {stage.api_key}"}, timeout=600, trust_env=False
@@ -130,7 +128,7 @@ def _median(ask: Callable[[], httpx.Response]) -> float:
 
 
 async def _claims(settings: Settings) -> float:
-    """Claims of what is due a year from now, which is everything that is open."""
+    """Return the median of claims of what is due in sixty days and more, which is everything that is open."""
     taken = []
     async with app.opened(settings) as service:
         for turn in range(20):
