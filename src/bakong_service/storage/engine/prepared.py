@@ -53,23 +53,22 @@ class Prepared:
         cursor = self.run(connection, self.given(values))
         found = cursor.fetchone()
         cursor.close()
-        if found is None:
-            return None
+        return None if found is None else self._converted(found)
+
+    def rows(self, connection: Connection, values: Mapping[str, Any]) -> list[list[Any]]:
+        """Run the statement. Return its rows."""
+        cursor = self.run(connection, self.given(values))
+        found = [self._converted(row) for row in cursor.fetchall()]
+        cursor.close()
+        return found
+
+    def _converted(self, found: Iterable[Any]) -> list[Any]:
+        """Return a row of the driver's with its values as SQLAlchemy would convert them."""
         row = list(found)
         for at, convert in self.columns:
             if row[at] is not None:  # NULL is None in every type
                 row[at] = convert(row[at])
         return row
-
-    def rows(self, connection: Connection, values: Mapping[str, Any]) -> list[list[Any]]:
-        """Run the statement. Return its rows."""
-        cursor = self.run(connection, self.given(values))
-        found = [list(row) for row in cursor.fetchall()]
-        cursor.close()
-        for at, convert in self.columns:
-            for row in found:
-                row[at] = convert(row[at])
-        return found
 
     @property
     def is_insert(self) -> bool:
