@@ -1,7 +1,10 @@
 """The fixtures of the tests of the service, made of what stands in `tests/kit`."""
 
+import asyncio
+import gc
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +20,7 @@ from kit.business import a_business
 from kit.compiled import share_compiled_statements
 from kit.link import SHORT, Link, linked
 from kit.scene import Scene, a_scene
+from kit.there import there
 from kit.till import Till
 
 share_compiled_statements()
@@ -55,11 +59,27 @@ def short() -> Timeouts:
     return SHORT
 
 
+_UNREAD = "unexpected connection_lost() call"
+"""What asyncpg tells nobody: a link broke while it asked for TLS, and whoever was to read the answer had given up."""
+
+
 @pytest.fixture
 async def link(postgresql_url: str) -> AsyncIterator[Link]:
     """The link to this test's own database."""
-    async with linked(postgresql_url) as link:
-        yield link
+    loop = asyncio.get_running_loop()
+    tell = there(loop.get_exception_handler())  # of the runner of these tests
+
+    def tell_others(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if str(context.get("exception")) != _UNREAD:
+            tell(loop, context)
+
+    loop.set_exception_handler(tell_others)
+    try:
+        async with linked(postgresql_url) as link:
+            yield link
+    finally:
+        gc.collect(1)
+        loop.set_exception_handler(tell)
 
 
 @pytest.fixture
