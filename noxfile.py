@@ -63,11 +63,9 @@ def runtime(session: nox.Session) -> str:
     return python
 
 
-def workers(session: nox.Session, count: int = 2) -> list[str]:
+def workers(session: nox.Session) -> list[str]:
     """Two workers by default, as CI has cores; `-n` on the command line says otherwise."""
-    if any(argument.startswith("-n") for argument in session.posargs):
-        return []
-    return ["-n", str(count), "--dist", "worksteal"]
+    return [] if any(argument.startswith("-n") for argument in session.posargs) else ["-n", "2", "--dist", "worksteal"]
 
 
 @nox.session
@@ -154,9 +152,7 @@ def tests(session: nox.Session, part: str) -> None:
     # Coverage begins before pytest does: our own pytest plugin is loaded early. It follows workers and processes.
     measured = ("python", "-P", "-m", "coverage", "run", "-m", "pytest", "-m", "not slow")
     environment = {"COVERAGE_FILE": str(ROOT / f".coverage.{part}")}
-    # The service's tests wait for processes of theirs now and then. A third worker has the processor meanwhile.
-    count = 2 if part == "sdk" else 3
-    session.run(*measured, *workers(session, count), *session.posargs, *folders, env=environment)
+    session.run(*measured, *workers(session), *session.posargs, *folders, env=environment)
     if part == "service":
         # The browser's own event loop stays open in its process, where no asynchronous test could follow. Nothing is
         # measured: tests/service/web/checkout asks for the same pages, and to follow the browser's driver costs much.
