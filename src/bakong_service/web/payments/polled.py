@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from bakong_service.domain.payment import Payment
 
-_MOST = 1000  # answers, of about 3 kB each
+_MOST = 4000  # answers, of about 3 kB each
 
 
 class PolledAnswers:
