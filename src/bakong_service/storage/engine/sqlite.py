@@ -34,6 +34,7 @@ _GROUP = 64
 _BUSY_TIMEOUT_SECONDS = 5.0
 _READERS = 4
 _CHECKPOINT_SECONDS = 60.0
+_WAL_PAGES = 4000  # of 4 kB; with SQLite's own 1,000, creating payments spends a sixth of its time on checkpoints
 _LAST_CHECKPOINT_SECONDS = 1.0  # for those who still read the file: a process must stop within 10 s
 
 log = structlog.get_logger(__name__)
@@ -304,6 +305,8 @@ def _engine(path: Path, begin: str | None, pool: type[Any], **options: Any) -> E
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # an acknowledged payment survives a power cut
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA temp_store = MEMORY")  # what a SAVEPOINT keeps of each operation for a rollback
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
         if begin != "IMMEDIATE":
             connection.execute("PRAGMA query_only = ON")
 
