@@ -1,7 +1,9 @@
 """Clients that send too slowly, or too much, don't hold the service up."""
 
 import asyncio
+import gc
 import socket
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -255,6 +257,26 @@ async def test_a_request_hears_that_its_peer_left_though_others_wait_behind_it(p
     writer.transport.abort()
     async with asyncio.timeout(5):
         await left.wait()
+
+
+async def test_a_connection_that_breaks_leaves_nothing_to_the_garbage_collector(port: int) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /silent HTTP/1.1\r\nHost: x\r\n\r\n" + (GET + b"\r\n") * 3)
+    await writer.drain()
+    connections = running[port].server_state.connections
+    async with asyncio.timeout(5):
+        while not any(each.pipeline for each in connections):  # type: ignore[union-attr]  # noqa: ASYNC110 - no signal
+            await asyncio.sleep(0.01)
+    known = [weakref.ref(connection) for connection in connections]
+    del connections
+    gc.disable()
+    try:
+        writer.transport.abort()
+        async with asyncio.timeout(5):
+            while any(connection() for connection in known):  # noqa: ASYNC110 - no signal
+                await asyncio.sleep(0.01)
+    finally:
+        gc.enable()
 
 
 async def test_a_new_connection_takes_the_place_of_the_one_that_idles_longest() -> None:
