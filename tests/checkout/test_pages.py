@@ -17,6 +17,7 @@ from bakong_service.web.checkout.words import KHMER, STATES, WORDS
 ENGLISH_STATES, ENGLISH_WORDS = STATES["en"], WORDS["en"]
 Visit = Callable[..., Any]
 Shop = Any  # the one of conftest.py
+Returning = Callable[..., Any]
 PHONE = {
     "viewport": {"width": 360, "height": 740},
     "device_scale_factor": 2,
@@ -33,6 +34,38 @@ def shows(page: Any, state: State, *, seconds: float = 10) -> None:
     for place, text in zip(("h1", ".do:visible", ".dont"), texts, strict=True):
         seen = page.inner_text(f".told {place}").strip("✓ …")
         assert seen in (text.strip("✓ …"), WORDS[page.get_attribute("html", "lang")]["on_phone"]), place
+
+
+_COUNT_HINTS = """
+window.hints = 0;
+const real = window.fetch;
+window.fetch = (address, ...rest) => { if (address.endsWith("/check")) window.hints++; return real(address, ...rest); };
+"""
+_BECOME = "isHidden => { Object.defineProperty(document, 'hidden', { value: isHidden, configurable: true });"
+_BECOME += " document.dispatchEvent(new Event('visibilitychange')); }"
+
+
+@pytest.fixture
+def returning(visit: Visit) -> Returning:
+    """Open a page whose clock stands still, leave it for a bank app, and come back: `returning(url, away_seconds=6)`."""
+
+    def returning(url: str, *, away_seconds: int) -> Any:
+        page = visit("about:blank", profile=PHONE)
+        page.add_init_script(_COUNT_HINTS)
+        page.clock.install(time=0)
+        page.goto(url)
+        page.clock.pause_at(60_000)
+        page.evaluate(_BECOME, arg=True)
+        page.clock.run_for(away_seconds * 1000)
+        page.evaluate(_BECOME, arg=False)
+        return page
+
+    return returning
+
+
+def _hints(page: Any) -> int:
+    """Return how often the page has asked the service to look."""
+    return int(page.evaluate("window.hints"))
 
 
 def payload_on(picture: bytes) -> str:
@@ -138,6 +171,33 @@ def test_i_have_paid_lets_the_service_look_at_once(shop: Shop, visit: Visit) -> 
     page = visit(payment["checkout_url"])
     page.click("#have-paid")
     shows(page, State.CHECKING)
+
+
+def test_a_payer_who_comes_back_lets_the_service_look_once_a_moment_later(shop: Shop, returning: Returning) -> None:
+    payment = shop.create()
+    page = returning(payment["checkout_url"], away_seconds=6)
+    page.clock.run_for(1400)
+    assert _hints(page) == 0
+    page.clock.run_for(200)
+    assert _hints(page) == 1
+    shows(page, State.CHECKING)
+    page.clock.run_for(5000)
+    assert _hints(page) == 1
+
+
+def test_a_payer_who_comes_back_to_a_receipt_lets_nobody_look(shop: Shop, returning: Returning) -> None:
+    payment = shop.create()
+    page = returning(payment["checkout_url"], away_seconds=6)
+    shop.pay(payment)
+    shows(page, State.PAID)
+    page.clock.run_for(5000)
+    assert _hints(page) == 0
+
+
+def test_a_payer_who_was_away_too_shortly_to_pay_lets_nobody_look(shop: Shop, returning: Returning) -> None:
+    page = returning(shop.create()["checkout_url"], away_seconds=4)
+    page.clock.run_for(5000)
+    assert _hints(page) == 0
 
 
 def test_on_a_phone_the_button_opens_the_bank_app(shop: Shop, visit: Visit) -> None:
