@@ -47,7 +47,7 @@ _BECOME += " document.dispatchEvent(new Event('visibilitychange')); }"
 
 @pytest.fixture
 def returning(visit: Visit) -> Returning:
-    """Open a page whose clock stands still, leave it for a bank app, and come back: `returning(url, away_seconds=6)`."""
+    """Open a page whose clock stands still, leave it for a bank app and come back: `returning(url, away_seconds=6)`."""
 
     def returning(url: str, *, away_seconds: int) -> Any:
         page = visit("about:blank", profile=PHONE)
@@ -287,6 +287,16 @@ def test_nothing_is_cut_off_at_any_width(shop: Shop, visit: Visit, width: int) -
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("language", ["en", "km"])
+def test_a_long_amount_stays_on_one_line_of_the_card(shop: Shop, visit: Visit, language: str) -> None:
+    payment = shop.create(amount="9999999999", currency="KHR")
+    page = visit(payment["checkout_url"], language=language, profile={"viewport": {"width": 320, "height": 740}})
+    height, room = page.eval_on_selector(".what", "e => [e.scrollHeight, e.clientHeight]")
+    assert height <= room
+    currency, card = (page.locator(place).bounding_box() for place in (".amount small", ".card"))
+    assert currency["x"] + currency["width"] < card["x"] + card["width"]
+
+
 def test_the_page_weighs_under_a_hundred_kilobytes_and_asks_no_other_host(shop: Shop, visit: Visit) -> None:
     payment = shop.create()
     page = visit("about:blank", language="km")
@@ -330,6 +340,20 @@ def test_a_receipt_fits_on_one_page(shop: Shop, visit: Visit, width: str, height
         shows(page, State.PAID)
         pdf = page.pdf(width=width, height=height)
         assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
+
+
+def test_printing_needs_no_font_that_the_screen_has_not_loaded(shop: Shop, visit: Visit) -> None:
+    """A browser doesn't wait for a font before it prints: it would print boxes."""
+    payment = shop.create(description="កាហ្វេ ពីរកែវ")
+    shop.pay(payment)
+    shop.until_status(payment, "paid")
+    page = visit(payment["checkout_url"], profile={"viewport": {"width": 219, "height": 740}})  # 58 mm
+    shows(page, State.PAID)
+    asked_for = "document.body.offsetHeight && [...document.fonts].filter(font => font.status !== 'unloaded').length"
+    page.wait_for_function("document.fonts.status === 'loaded'")
+    before = page.evaluate(asked_for)
+    page.emulate_media(media="print")
+    assert page.evaluate(asked_for) == before
 
 
 def test_the_way_back_is_the_shop_s_own(shop: Shop, visit: Visit) -> None:
