@@ -401,6 +401,11 @@ def _each_state(shop: Shop) -> Iterator[tuple[str, dict[str, Any]]]:
     paid = shop.create(**back)
     shop.pay(paid)
     yield "paid", shop.until_status(paid, "paid")
+    partly = shop.create(**back)
+    shop.pay(partly)
+    shop.until_status(partly, "paid")
+    shop.post(f"{partly['links']['self']}/refund", amount="1.00", refund_reference="FT26110112346")
+    yield "partly_refunded", partly
     wrong = shop.create(**back)
     shop.pay(wrong, amount="1.00")
     yield "review", shop.until_status(wrong, "review")
