@@ -241,8 +241,8 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "កូដ KHQR សម្រាប់ស្កេន",
     ),
     "payer.page.on_phone": (
-        "Open the code in Bakong, or save the card and scan it in another bank app. Confirm the amount there.",
-        "សូមបើកកូដក្នុង Bakong ឬរក្សាទុកកាត រួចស្កេនវាក្នុងកម្មវិធីធនាគារផ្សេង។ សូមបញ្ជាក់ចំនួនទឹកប្រាក់នៅទីនោះ។",
+        "Open the code in your bank app, and confirm the amount there.",
+        "សូមបើកកូដក្នុងកម្មវិធីធនាគាររបស់អ្នក រួចបញ្ជាក់ចំនួនទឹកប្រាក់នៅទីនោះ។",
     ),
     "payer.page.open": (
         "Open in Bakong",

@@ -20,6 +20,7 @@ def test_a_gift_of_the_payer_s_own_amount(
     page.fill("#amount", "0.50")
     page.click("#pay")
     page.wait_for_selector('#amount[aria-invalid="true"]')
+    assert page.input_value("#amount") == "0.50"  # to correct, not to write again
     page.fill("#amount", "12.5")
     page.click("#pay")
     page.wait_for_selector('#view[data-state="waiting"]')

@@ -17,6 +17,7 @@ from bakong_service.web.checkout.words import KHMER, STATES, WORDS
 ENGLISH_STATES, ENGLISH_WORDS = STATES["en"], WORDS["en"]
 Visit = Callable[..., Any]
 Shop = Any  # the one of conftest.py
+Returning = Callable[..., Any]
 PHONE = {
     "viewport": {"width": 360, "height": 740},
     "device_scale_factor": 2,
@@ -33,6 +34,38 @@ def shows(page: Any, state: State, *, seconds: float = 10) -> None:
     for place, text in zip(("h1", ".do:visible", ".dont"), texts, strict=True):
         seen = page.inner_text(f".told {place}").strip("✓ …")
         assert seen in (text.strip("✓ …"), WORDS[page.get_attribute("html", "lang")]["on_phone"]), place
+
+
+_COUNT_HINTS = """
+window.hints = 0;
+const real = window.fetch;
+window.fetch = (address, ...rest) => { if (address.endsWith("/check")) window.hints++; return real(address, ...rest); };
+"""
+_BECOME = "isHidden => { Object.defineProperty(document, 'hidden', { value: isHidden, configurable: true });"
+_BECOME += " document.dispatchEvent(new Event('visibilitychange')); }"
+
+
+@pytest.fixture
+def returning(visit: Visit) -> Returning:
+    """Open a page whose clock stands still, leave it for a bank app and come back: `returning(url, away_seconds=6)`."""
+
+    def returning(url: str, *, away_seconds: int) -> Any:
+        page = visit("about:blank", profile=PHONE)
+        page.add_init_script(_COUNT_HINTS)
+        page.clock.install(time=0)
+        page.goto(url)
+        page.clock.pause_at(60_000)
+        page.evaluate(_BECOME, arg=True)
+        page.clock.run_for(away_seconds * 1000)
+        page.evaluate(_BECOME, arg=False)
+        return page
+
+    return returning
+
+
+def _hints(page: Any) -> int:
+    """Return how often the page has asked the service to look."""
+    return int(page.evaluate("window.hints"))
 
 
 def payload_on(picture: bytes) -> str:
@@ -140,6 +173,33 @@ def test_i_have_paid_lets_the_service_look_at_once(shop: Shop, visit: Visit) -> 
     shows(page, State.CHECKING)
 
 
+def test_a_payer_who_comes_back_lets_the_service_look_once_a_moment_later(shop: Shop, returning: Returning) -> None:
+    payment = shop.create()
+    page = returning(payment["checkout_url"], away_seconds=6)
+    page.clock.run_for(1400)
+    assert _hints(page) == 0
+    page.clock.run_for(200)
+    assert _hints(page) == 1
+    shows(page, State.CHECKING)
+    page.clock.run_for(5000)
+    assert _hints(page) == 1
+
+
+def test_a_payer_who_comes_back_to_a_receipt_lets_nobody_look(shop: Shop, returning: Returning) -> None:
+    payment = shop.create()
+    page = returning(payment["checkout_url"], away_seconds=6)
+    shop.pay(payment)
+    shows(page, State.PAID)
+    page.clock.run_for(5000)
+    assert _hints(page) == 0
+
+
+def test_a_payer_who_was_away_too_shortly_to_pay_lets_nobody_look(shop: Shop, returning: Returning) -> None:
+    page = returning(shop.create()["checkout_url"], away_seconds=4)
+    page.clock.run_for(5000)
+    assert _hints(page) == 0
+
+
 def test_on_a_phone_the_button_opens_the_bank_app(shop: Shop, visit: Visit) -> None:
     payment = shop.create()
     page = visit(payment["checkout_url"], profile=PHONE)
@@ -227,6 +287,16 @@ def test_nothing_is_cut_off_at_any_width(shop: Shop, visit: Visit, width: int) -
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("language", ["en", "km"])
+def test_a_long_amount_stays_on_one_line_of_the_card(shop: Shop, visit: Visit, language: str) -> None:
+    payment = shop.create(amount="9999999999", currency="KHR")
+    page = visit(payment["checkout_url"], language=language, profile={"viewport": {"width": 320, "height": 740}})
+    height, room = page.eval_on_selector(".what", "e => [e.scrollHeight, e.clientHeight]")
+    assert height <= room
+    currency, card = (page.locator(place).bounding_box() for place in (".amount small", ".card"))
+    assert currency["x"] + currency["width"] < card["x"] + card["width"]
+
+
 def test_the_page_weighs_under_a_hundred_kilobytes_and_asks_no_other_host(shop: Shop, visit: Visit) -> None:
     payment = shop.create()
     page = visit("about:blank", language="km")
@@ -270,6 +340,20 @@ def test_a_receipt_fits_on_one_page(shop: Shop, visit: Visit, width: str, height
         shows(page, State.PAID)
         pdf = page.pdf(width=width, height=height)
         assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
+
+
+def test_printing_needs_no_font_that_the_screen_has_not_loaded(shop: Shop, visit: Visit) -> None:
+    """A browser doesn't wait for a font before it prints: it would print boxes."""
+    payment = shop.create(description="កាហ្វេ ពីរកែវ")
+    shop.pay(payment)
+    shop.until_status(payment, "paid")
+    page = visit(payment["checkout_url"], profile={"viewport": {"width": 219, "height": 740}})  # 58 mm
+    shows(page, State.PAID)
+    asked_for = "document.body.offsetHeight && [...document.fonts].filter(font => font.status !== 'unloaded').length"
+    page.wait_for_function("document.fonts.status === 'loaded'")
+    before = page.evaluate(asked_for)
+    page.emulate_media(media="print")
+    assert page.evaluate(asked_for) == before
 
 
 def test_the_way_back_is_the_shop_s_own(shop: Shop, visit: Visit) -> None:
@@ -317,6 +401,11 @@ def _each_state(shop: Shop) -> Iterator[tuple[str, dict[str, Any]]]:
     paid = shop.create(**back)
     shop.pay(paid)
     yield "paid", shop.until_status(paid, "paid")
+    partly = shop.create(**back)
+    shop.pay(partly)
+    shop.until_status(partly, "paid")
+    shop.post(f"{partly['links']['self']}/refund", amount="1.00", refund_reference="FT26110112346")
+    yield "partly_refunded", partly
     wrong = shop.create(**back)
     shop.pay(wrong, amount="1.00")
     yield "review", shop.until_status(wrong, "review")

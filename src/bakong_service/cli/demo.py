@@ -102,7 +102,8 @@ def _play(stage: Stage, timeline: Timeline) -> dict[str, Any]:
     timeline.say(f"Bakong's simulator answers at {simulator.url}")
     timeline.step = "start the service"
     service = stage.start_service()
-    timeline.say(f"the service answers at {service.url}, the receiver listens at {stage.receiver.url}")
+    timeline.say(f"the service answers at {service.url}")
+    timeline.say(f"the receiver of webhooks listens at {stage.receiver.url}")
     headers = {"Authorization": f"Bearer {stage.api_key}"}
     with httpx.Client(base_url=service.url, headers=headers, timeout=10, trust_env=False) as backend:
         with timeline.doing("create a payment"):
@@ -117,7 +118,7 @@ def _play(stage: Stage, timeline: Timeline) -> dict[str, Any]:
             timeline.say(f"created {payment['reference']}: PREMIUM, {amount}")
         with timeline.doing("show the QR"):
             timeline.console.print(Text.from_ansi(terminal(payment["qr"])), no_wrap=True, soft_wrap=True)
-            timeline.say("every bank app that reads KHQR can read this code; the simulator reads its text")
+            timeline.say("a bank app could scan this code; the simulator takes its text")
         with timeline.doing("pay through the simulator"):
             _ok(httpx.post(f"{simulator.url}/_simulator/pay", json={"qr": payment["qr"]}, trust_env=False))
             timeline.say("the payer's bank app sent the money")
@@ -138,7 +139,7 @@ def _play(stage: Stage, timeline: Timeline) -> dict[str, Any]:
         if stage.receiver.refused:
             raise ValueError(f"a signature is wrong: {stage.receiver.refused}")
         for event in events:
-            timeline.say(f"webhook verified: {event['type']} ({event['id']})")
+            timeline.say(f"webhook verified: {event['type']}")
     timeline.say("done")
     return {
         "payment": payment,

@@ -62,13 +62,14 @@ async def pay(request: Request) -> Response:
     present = await _open_payment(request, link)
     if present is not None:
         return _to(request, present)
+    text = _written(await bodies.raw(request))
     try:
-        entered = _entered(link, (await bodies.raw(request)).decode("utf-8", "replace"))
+        entered = _entered(link, text)
         await _limit(request)  # after `_entered`, so a text that isn't an amount isn't counted
         address = request.scope["client_ip"]
         made = await service.run("payer", lambda work: selling.pay(work, link.code, entered=entered), ip=address)
     except WrongAmount:
-        return await _page(request, link, uses, is_wrong=True)
+        return await _page(request, link, uses, wrong=text)
     except (Refused, LinkOver):
         return page.message(request, "refused", 409)
     return _to(request, made)
@@ -87,8 +88,12 @@ async def picture(request: Request) -> Response:
     return Response(drawn, media_type="image/png", headers={"Cache-Control": "public, max-age=3600"})
 
 
-async def _page(request: Request, link: Link, uses: Uses, *, is_wrong: bool = False) -> Response:
-    """Render the page of the link. `is_wrong` says that the visitor entered a wrong amount; the status is then 422."""
+async def _page(request: Request, link: Link, uses: Uses, *, wrong: str | None = None) -> Response:
+    """Render the page of the link.
+
+    `wrong` is the amount that the visitor entered, if it is wrong. The page shows it again, so that the visitor can
+    correct it, and the status is 422.
+    """
     service = of(request)
     words = WORDS[language_of(request)]
     state = state_of(link, uses, service.clock.now())
@@ -96,10 +101,10 @@ async def _page(request: Request, link: Link, uses: Uses, *, is_wrong: bool = Fa
     return page.render(
         request,
         "link.html",
-        status=422 if is_wrong else 200,
+        status=200 if wrong is None else 422,
         title=link.description or words["pay"],
         is_open=state is LinkState.OPEN,
-        is_wrong=is_wrong,
+        wrong=wrong,
         price=await _price(service, link),
         currency=None if link.least is None else link.least.currency,
         least=None if link.least is None else writing.amount(link.least.decimal, link.least.currency),
@@ -143,17 +148,21 @@ async def _limit(request: Request) -> None:
         raise Problem(status=429, code="rate_limited", detail=detail, headers=headers)
 
 
-def _entered(link: Link, body: str) -> Money | None:
-    """Return the amount in the body of an HTML form; None if the link has a price, so that the payer enters nothing.
+def _written(body: bytes) -> str:
+    """Return the text of the field `amount` in the body of an HTML form."""
+    return parse_qs(body.decode("utf-8", "replace")).get("amount", [""])[0].strip()
+
+
+def _entered(link: Link, text: str) -> Money | None:
+    """Return the amount that the visitor wrote; None if the link has a price, so that the payer enters nothing.
 
     Raises `WrongAmount` if the text isn't an amount. `selling.pay` checks that it is within the link's bounds.
     """
     if link.least is None:
         return None
-    text = parse_qs(body).get("amount", [""])[0].strip().replace(",", "")
     currency = link.least.currency
     try:
-        written = write_amount(text, Currency(currency))
+        written = write_amount(text.replace(",", ""), Currency(currency))
     except InvalidKHQR as error:
         raise WrongAmount(str(error)) from error
     if written is None:

@@ -17,7 +17,7 @@ _INK = 255
 def draw(shop: str, price: str | None, colour: str) -> bytes:
     """Return the picture as a PNG. A text with characters that the fonts lack is left out."""
     image = Image.new("L", (_WIDTH, _HEIGHT), 0)
-    _write(image, shop, _NAME, 280)
+    _write(image, shop, _NAME, 345 if price is None else 280)  # alone, the name stands in the middle
     if price is not None:
         _write(image, price, _PRICE, 460)
     ink = "#000000" if luminance(colour) > LIGHT else "#ffffff"

@@ -132,8 +132,10 @@
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) { hiddenAt = Date.now(); return; }
     if (view().dataset.final === "yes") return;
-    const was = Date.now() - hiddenAt;
-    if (view().dataset.ends && was > AWAY_MS) setTimeout(hint, SHOWN_MS); else refresh();
+    refresh();
+    if (view().dataset.ends && Date.now() - hiddenAt > AWAY_MS) {
+      setTimeout(() => { if (view().dataset.final !== "yes") hint(); }, SHOWN_MS);
+    }
     if (!source && !poll) follow();
   });
   window.addEventListener("online", connection);
