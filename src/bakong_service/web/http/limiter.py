@@ -1,7 +1,6 @@
 """Counts requests against rates, in Redis if there is one, and else in the process.
 
-One script counts all requests of a moment, in its own thread, so that a busy event loop doesn't look like a slow Redis.
-If Redis doesn't answer within 50 ms, the process counts by itself for some seconds, and grants its share of each rate.
+If Redis doesn't answer in time, the process counts by itself for some seconds, and grants its share of each rate.
 """
 
 import asyncio
@@ -9,97 +8,23 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from uuid import uuid4
+from typing import TYPE_CHECKING
 
 import limits
-import redis
 import structlog
 from attrs import frozen
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from bakong_service.settings import Secret
+from bakong_service.web.http.counters import UNUSED, Ask, Counter
+
+if TYPE_CHECKING:
+    from bakong_service.web.http.redis_counters import Counted, RedisCounters
 
 log = structlog.get_logger(__name__)
 
-_REDIS_SECONDS = 0.05
 _AWAY_SECONDS = 5.0
 _COUNTED_AT_ONCE = 256
 _MOST_COUNTERS = 20_000  # in the process; the least recently used counter is dropped first
-_REPLICA_SECONDS = 60  # a replica that didn't count for so long isn't counted as one
-_PREFIX = "bakong-service:"
-
-# A sliding window: it counts the requests of this window, and a share of those of the window before (all of them if the
-# counter is strict). A counter has a field for each replica. A replica always says how many requests it granted itself:
-# Redis doesn't know those that were granted while it was away, and a restarted Redis has forgotten the others.
-# KEYS are the set of replicas and the counters. ARGV are the name of this replica, the seconds for which a replica is
-# counted, and of each counter the amount, the window, the strictness (1 or 0), and this replica's own counter: its
-# window's number, and the requests of this window and of the window before.
-_SCRIPT = """
-local time = redis.call('TIME')
-local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
-local replica = ARGV[1]
-redis.call('ZADD', KEYS[1], now, replica)
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - tonumber(ARGV[2]))
-redis.call('EXPIRE', KEYS[1], 2 * tonumber(ARGV[2]))
-local answer = {redis.call('ZCARD', KEYS[1]), tostring(now)}
-local function raise(kept, field, least)
-  if (tonumber(kept[field]) or 0) < least then kept[field] = least end
-end
-local function sum(kept, kind)
-  local total = 0
-  for field, count in pairs(kept) do
-    if string.sub(field, 1, #kind) == kind then total = total + count end
-  end
-  return total
-end
-for number = 2, #KEYS do
-  local at = 6 * (number - 2) + 3
-  local amount, window, strict = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), ARGV[at + 2] == '1'
-  local own_index, own_count, own_before = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
-  local index = math.floor(now / window)
-  local flat, was, kept = redis.call('HGETALL', KEYS[number]), nil, {}
-  for place = 1, #flat, 2 do
-    if flat[place] == 'index' then was = tonumber(flat[place + 1]) end
-  end
-  for place = 1, #flat, 2 do
-    local field, count = flat[place], tonumber(flat[place + 1])
-    if was == index and field ~= 'index' then
-      kept[field] = count
-    elseif was == index - 1 and string.sub(field, 1, 6) == 'count:' then
-      kept['before:' .. string.sub(field, 7)] = count
-    end
-  end
-  if own_index == index then
-    raise(kept, 'count:' .. replica, own_count)
-    raise(kept, 'before:' .. replica, own_before)
-  elseif own_index == index - 1 then
-    raise(kept, 'before:' .. replica, own_count)
-  end
-  local count, before = sum(kept, 'count:'), sum(kept, 'before:')
-  local weight = strict and before or math.floor(before * (1 - (now / window - index)))
-  local granted = 0
-  if weight + count < amount then
-    granted = 1
-    count = count + 1
-    kept['count:' .. replica] = (kept['count:' .. replica] or 0) + 1
-  end
-  kept['index'] = index
-  local fields = {}
-  for field, value in pairs(kept) do
-    fields[#fields + 1], fields[#fields + 2] = field, value
-  end
-  redis.call('DEL', KEYS[number])
-  redis.call('HSET', KEYS[number], unpack(fields))
-  redis.call('EXPIRE', KEYS[number], 2 * window)
-  answer[#answer + 1] = granted
-  answer[#answer + 1] = count
-  answer[#answer + 1] = before
-end
-return answer
-"""
 
 
 @frozen
@@ -112,34 +37,6 @@ class Allowance:
     granted: bool
 
 
-@frozen
-class _Ask:
-    """One request to count: its rate, the name under which it is counted, and whether it is counted strictly."""
-
-    rate: limits.RateLimitItem
-    window: int  # seconds
-    name: str
-    strict: bool
-
-
-@frozen
-class _Counter:
-    """The requests of the window `index`, and of the window before it."""
-
-    index: int = 0
-    count: int = 0
-    before: int = 0
-
-    def at(self, index: int) -> "_Counter":
-        """Return the counter in a later window."""
-        if index == self.index:
-            return self
-        return _Counter(index, 0, self.count if index == self.index + 1 else 0)
-
-
-_UNUSED = _Counter()
-
-
 class Limiter:
     """Counts requests against rates. Without `replicas`, their number is what Redis has seen."""
 
@@ -147,22 +44,11 @@ class Limiter:
         self, redis_url: Secret | None = None, replicas: int | None = None, now: Callable[[], float] = time.time
     ) -> None:
         self._now, self._given_replicas, self._seen_replicas = now, replicas, 1
-        self._here: OrderedDict[str, _Counter] = OrderedDict()
-        self._replica = uuid4().hex
-        self._waiting: list[tuple[_Ask, asyncio.Future[Allowance]]] = []
+        self._here: OrderedDict[str, Counter] = OrderedDict()
+        self._waiting: list[tuple[Ask, asyncio.Future[Allowance]]] = []
         self._counting: asyncio.Task[None] | None = None
         self._away_until = 0.0
-        self._redis: redis.Redis | None = None
-        if redis_url is not None:
-            self._redis = redis.Redis.from_url(
-                redis_url.reveal(),
-                socket_timeout=_REDIS_SECONDS,
-                socket_connect_timeout=_REDIS_SECONDS,
-                max_connections=1,
-                retry=Retry(NoBackoff(), 0),
-            )
-            self._script = self._redis.register_script(_SCRIPT)
-            self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="limiter")
+        self._redis = None if redis_url is None else _counters(redis_url)
 
     @property
     def is_shared(self) -> bool:
@@ -172,7 +58,6 @@ class Limiter:
     async def close(self) -> None:
         """Close the connection to Redis."""
         if self._redis is not None:
-            self._thread.shutdown(wait=False)
             self._redis.close()
 
     async def take(self, rate: limits.RateLimitItem, *names: str, strict: bool = False) -> Allowance:
@@ -183,7 +68,7 @@ class Limiter:
         rate up then waits for at most two windows.
         """
         window = rate.get_expiry()
-        ask = _Ask(rate, window, ":".join((*names, str(rate.amount), str(window))), strict)
+        ask = Ask(rate, window, ":".join((*names, str(rate.amount), str(window))), strict)
         if not self.is_shared:
             return self._count_here(ask)
         answer = asyncio.get_running_loop().create_future()
@@ -204,36 +89,28 @@ class Limiter:
         finally:
             self._counting = None
 
-    async def _count(self, asks: list[_Ask]) -> list[Allowance]:
-        if self.is_shared:
-            try:
-                return await asyncio.get_running_loop().run_in_executor(self._thread, self._count_in_redis, asks)
-            except (RedisError, OSError, TimeoutError) as error:
-                self._away_until = time.monotonic() + _AWAY_SECONDS
-                log.warning("redis_away", error=type(error).__name__, seconds=_AWAY_SECONDS)
+    async def _count(self, asks: list[Ask]) -> list[Allowance]:
+        if self._redis is not None and self.is_shared:
+            counted = await self._redis.count([(ask, self._here.get(ask.name, UNUSED)) for ask in asks])
+            if counted is not None:
+                return self._shared(asks, counted)
+            self._away_until = time.monotonic() + _AWAY_SECONDS
         return [self._count_here(ask) for ask in asks]
 
-    def _count_in_redis(self, asks: list[_Ask]) -> list[Allowance]:
-        keys = [f"{_PREFIX}replicas", *(_PREFIX + ask.name for ask in asks)]
-        arguments: list[str | int] = [self._replica, _REPLICA_SECONDS]
-        for ask in asks:
-            own = self._here.get(ask.name, _UNUSED)
-            arguments += [ask.rate.amount, ask.window, int(ask.strict), own.index, own.count, own.before]
-        replicas, now, *counted = self._script(keys=keys, args=arguments)
-        self._seen_replicas = max(1, int(replicas))
+    def _shared(self, asks: list[Ask], counted: "Counted") -> list[Allowance]:
+        """Return what Redis allows, and remember what it granted: that is part of this replica's share."""
+        self._seen_replicas = counted.replicas
         allowances = []
-        for ask, start in zip(asks, range(0, len(counted), 3), strict=True):
-            granted, count, before = (int(each) for each in counted[start : start + 3])
-            counter = _Counter(int(float(now) // ask.window), count, before)
-            allowances.append(_allowance(ask, ask.rate.amount, counter, float(now), granted=bool(granted)))
+        for ask, (granted, counter) in zip(asks, counted.counters, strict=True):
+            allowances.append(_allowance(ask, ask.rate.amount, counter, counted.now, granted=granted))
             if granted:
-                self._add_here(ask, self._now())  # what this replica granted is part of its share
+                self._add_here(ask, self._now())
         return allowances
 
-    def _count_here(self, ask: _Ask) -> Allowance:
+    def _count_here(self, ask: Ask) -> Allowance:
         now = self._now()
         amount = max(1, ask.rate.amount // self._replicas)
-        counter = self._here.get(ask.name, _UNUSED).at(int(now // ask.window))
+        counter = self._here.get(ask.name, UNUSED).at(int(now // ask.window))
         granted = _used(ask, counter, now) < amount
         if granted:
             counter = self._add_here(ask, now)
@@ -245,21 +122,27 @@ class Limiter:
             return self._given_replicas or 1
         return self._given_replicas or self._seen_replicas
 
-    def _add_here(self, ask: _Ask, now: float) -> _Counter:
-        counter = self._here.pop(ask.name, _UNUSED).at(int(now // ask.window))
-        counter = _Counter(counter.index, counter.count + 1, counter.before)
+    def _add_here(self, ask: Ask, now: float) -> Counter:
+        counter = self._here.pop(ask.name, UNUSED).at(int(now // ask.window))
+        counter = Counter(counter.index, counter.count + 1, counter.before)
         self._here[ask.name] = counter
         while len(self._here) > _MOST_COUNTERS:
             self._here.popitem(last=False)
         return counter
 
 
-def _used(ask: _Ask, counter: _Counter, now: float) -> int:
+def _counters(url: Secret) -> "RedisCounters":
+    from bakong_service.web.http.redis_counters import RedisCounters  # a tenth of the service's start
+
+    return RedisCounters(url, _AWAY_SECONDS)
+
+
+def _used(ask: Ask, counter: Counter, now: float) -> int:
     share = 1.0 if ask.strict else 1 - (now / ask.window - counter.index)
     return counter.count + math.floor(counter.before * share)
 
 
-def _allowance(ask: _Ask, amount: int, counter: _Counter, now: float, *, granted: bool) -> Allowance:
+def _allowance(ask: Ask, amount: int, counter: Counter, now: float, *, granted: bool) -> Allowance:
     passed = now / ask.window - counter.index  # of this window, from 0 to 1
     left = 1 - passed
     if ask.strict and counter.count >= amount:  # they count in the next window too
