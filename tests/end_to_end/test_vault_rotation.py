@@ -95,10 +95,9 @@ def _told_paid(events: list[dict[str, Any]]) -> set[str]:
     return {event["data"]["reference"] for event in events if event["type"] == "payment.paid"}
 
 
+@pytest.mark.uncounted
 @pytest.mark.timeout(0)
-@pytest.mark.parametrize(
-    "engine", ["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.uncounted])]
-)
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def test_the_ring_is_rotated_while_payments_are_created_paid_and_told(
     engine: str, request: pytest.FixtureRequest, stage: Stage
 ) -> None:

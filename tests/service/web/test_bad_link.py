@@ -22,7 +22,7 @@ from bakong_service.storage.payments import payments, receipts
 from bakong_service.web.http.service import Service
 from kit.link import Link
 
-pytestmark = [pytest.mark.anyio, pytest.mark.postgres]
+pytestmark = [pytest.mark.anyio, pytest.mark.postgres, pytest.mark.uncounted]
 
 MOMENTS = ("connect", "begin", "statement", "commit", "commit", "read")
 FAULTS = ("slow", "reset before", "reset after", "late", "silent before", "silent after", "garbage")

@@ -13,7 +13,7 @@ from bakong_service.web.http.service import Service
 from bakong_service.web.routes import ROUTES
 from kit.service import ServiceOf
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.uncounted]
 
 # The clock stays where it is: what it moves is nobody's to guess.
 FUZZED = [route for route in ROUTES if route.path.startswith("/v1/") and not route.test_only]
