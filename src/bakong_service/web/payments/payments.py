@@ -40,6 +40,7 @@ Word = Annotated[str, Meta(max_length=500)]
 
 _LONGEST_WAIT = 25  # seconds: below what proxies cut off
 _DIGITS = re.compile(r"[0-9]+(\.[0-9]+)?")
+_CURRENCIES = frozenset(each.value for each in Currency)
 
 
 @frozen(kw_only=True)
@@ -100,7 +101,7 @@ def money_faults(given: Mapping[str, Any]) -> list[Fault]:
     except Problem as problem:
         faults += problem.faults
     # The currency decides how many decimals an amount has: without a good one, only its digits can be judged.
-    is_judged = given["amount"] is None or given["currency"] in {each.value for each in Currency}
+    is_judged = given["amount"] is None or given["currency"] in _CURRENCIES
     if not is_judged and not _DIGITS.fullmatch(given["amount"]):
         faults.append(Fault("/amount", "invalid_amount", "must be an amount such as 2.50"))
     return faults
@@ -108,7 +109,7 @@ def money_faults(given: Mapping[str, Any]) -> list[Fault]:
 
 def money(amount: str | None, currency: str | None) -> Money | None:
     """An amount in major units as text, `"2.50"`, with its currency. Raises a 422 `Problem`; None without an amount."""
-    if currency is not None and currency not in {each.value for each in Currency}:
+    if currency is not None and currency not in _CURRENCIES:
         raise invalid(Fault("/currency", "unsupported_currency", f"{currency} isn't one of {', '.join(Currency)}"))
     if amount is None or currency is None:
         return None
