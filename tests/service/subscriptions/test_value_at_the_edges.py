@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,9 +10,10 @@ import pytest
 from bakong_service.domain.ledger import gift_origin
 from bakong_service.domain.money import Money
 from bakong_service.domain.payment import Purpose
+from bakong_service.domain.plan import PlanTerms
 from bakong_service.operations.ledger import credit
 from bakong_service.operations.payments import reviews
-from bakong_service.operations.subscriptions import cancelling, plan_changes, renewing
+from bakong_service.operations.subscriptions import cancelling, plan_changes, plans, renewing
 from bakong_service.storage.checks.verification import verify
 from bakong_service.storage.ledger import entries as ledger
 from bakong_service.storage.payments import receipts
@@ -22,6 +24,7 @@ from kit.till import Till
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("books")]
 PERIOD = timedelta(days=30)
+PREMIUM = 50  # cents
 
 
 @pytest.fixture
@@ -103,6 +106,42 @@ async def test_a_subscription_that_was_cancelled_at_once_holds_nothing_in_any_pe
     desk.later(days=10)
     await desk.do(cancelling.cancel, subscription.reference, at_once=True, reason=None)
     assert [each.value for each in await paid_periods(desk)] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "given_back", "days", "earned"),
+    [
+        # The second period holds 1.00. It fills the first with 0.30, and 0.20 is credit.
+        (20, 100, "0.50", 0, 20),  # both parts come from money that the payer paid
+        (20, 100, "0.60", 0, 10),  # half of the credit would be the shop's gift
+        (20, 100, "0.90", 0, 0),  # the gift reaches into the part that fills the first
+        # The first period holds 1.00, and half of it is served. It fills the second with 0.10, and 0.15 is credit.
+        (100, 40, "0.25", 15, 15),
+        (100, 40, "0.35", 15, 5),
+        (100, 40, "0.45", 15, 0),
+    ],
+)
+async def test_a_surplus_that_fills_another_period_and_becomes_credit_gives_the_shop_its_gift_once(
+    desk: Till, first: int, second: int, given_back: str, days: int, earned: int
+) -> None:
+    paid = []
+    for price in (first, second):
+        terms = PlanTerms(code="FAMILY_PREMIUM", name="Family Premium", price=Money(price, "USD"))
+        await desk.do(plans.offer, terms)
+        paid.append(await desk.pay(await renew(desk) if paid else await desk.buy("FAMILY_PREMIUM")))
+    dear = max(paid, key=lambda payment: payment.amount.minor)
+    await desk.do(
+        reviews.record_refund, dear.reference, refund_reference="FT1", reverse=False, amount=Decimal(given_back)
+    )
+    desk.later(days=days)
+    reference = (await desk.of()).reference
+    if first < PREMIUM:  # the change is an upgrade that costs nothing
+        told = (await desk.do(plan_changes.preview_upgrade, reference, "PREMIUM")).moves
+        await desk.do(plan_changes.upgrade, reference, "PREMIUM")
+    else:
+        told = (await desk.do(plan_changes.preview_downgrade, reference, "PREMIUM", at_once=True)).moves
+        await desk.do(plan_changes.downgrade, reference, "PREMIUM", at_once=True)
+    assert (told.to_credit, await desk.credit()) == (str(Money(earned, "USD")), earned)
 
 
 async def test_less_that_is_accepted_is_not_filled_up_from_credit_that_was_not_set_aside(desk: Till) -> None:
