@@ -144,6 +144,24 @@ async def test_a_surplus_that_fills_another_period_and_becomes_credit_gives_the_
     assert (told.to_credit, await desk.credit()) == (str(Money(earned, "USD")), earned)
 
 
+async def test_a_gift_that_an_upgrade_frees_goes_back_to_the_shop_also_when_its_money_was_seen_late(desk: Till) -> None:
+    await desk.subscribe()
+    await desk.do(plans.offer, PlanTerms(code="PREMIUM", name="Premium", price=Money(130, "USD")))
+    dear = await desk.pay(await renew(desk))
+    await refund(desk, dear, reverse=False)
+    asked = await upgrade(desk, "FAMILY_PREMIUM")
+    assert asked.amount == Money(20, "USD")  # the first period needs 0.50, and the second has 0.30 too much
+    sent_at = desk.now
+    desk.later(days=15)
+    await desk.pay(asked, sent_at=sent_at)
+    assert await places(desk, asked) == {"outside": -20, "credit": 20}  # the first period needs only 0.25 now
+    gift = await desk.read(ledger.of_origins, [gift_origin(dear.reference)])
+    assert {each.account.kind.value: each.money.minor for each in gift if each.account.kind != "period"} == {
+        "gift": -125
+    }
+    assert await desk.credit() == 20
+
+
 async def test_less_that_is_accepted_is_not_filled_up_from_credit_that_was_not_set_aside(desk: Till) -> None:
     await give(desk, 20)
     asked = await desk.buy()
