@@ -196,7 +196,8 @@ async def test_a_preview_of_a_downgrade_says_what_becomes_credit(client: httpx.A
     assert (now["moves"]["to_credit"], now["moves"]["periods"]) == ("0.50", [{"period": 1, "amount": "-0.50"}])
     later = (await client.post(f"{path}/downgrade", json={**body, "at": "period_end"})).json()
     holds(later, resources.DowngradePreview)
-    assert (later["moves"]["to_credit"], later["moves"]["periods"]) == ("0.00", [])
+    nothing = dict.fromkeys(("from_payment", "from_credit", "to_credit", "waived", "lost"), "0.00")
+    assert later["moves"] == {"periods": [], **nothing, "currency": "USD"}
     assert await stored(service) == before
     done = (await client.post(f"{path}/downgrade", json={"plan": "PREMIUM", "at": "now"})).json()
     assert done["credit"]["amount"] == now["moves"]["to_credit"]
