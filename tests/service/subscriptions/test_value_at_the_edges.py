@@ -162,6 +162,26 @@ async def test_a_gift_that_an_upgrade_frees_goes_back_to_the_shop_also_when_its_
     assert await desk.credit() == 20
 
 
+async def test_a_gift_that_is_served_leaves_the_payer_what_a_change_frees(desk: Till) -> None:
+    bought = await desk.pay(await desk.buy())
+    await refund(desk, bought, reverse=False)
+    await desk.pay(await upgrade(desk, "FAMILY_PREMIUM"))
+    desk.later(days=15)  # serves the gift, which came first
+    reference = (await desk.of()).reference
+    told = await desk.do(plan_changes.preview_downgrade, reference, "PREMIUM", at_once=True)
+    await desk.do(plan_changes.downgrade, reference, "PREMIUM", at_once=True)
+    assert (told.moves.to_credit, await desk.credit()) == ("0.25", 25)
+
+
+async def test_cancelling_at_once_tells_what_is_lost(desk: Till) -> None:
+    subscription = await desk.subscribe()
+    await desk.pay(await renew(desk))
+    desk.later(days=10)
+    await desk.do(cancelling.cancel, subscription.reference, at_once=True, reason=None)
+    (event,) = [each for each in await desk.events(subscription.reference) if each.type == "subscription.cancelled"]
+    assert (event.data["lost"], event.data["currency"]) == ("0.83", "USD")
+
+
 async def test_less_that_is_accepted_is_not_filled_up_from_credit_that_was_not_set_aside(desk: Till) -> None:
     await give(desk, 20)
     asked = await desk.buy()
