@@ -376,6 +376,7 @@ async def test_an_amount_that_cant_be_sent_back_is_refused(till: Any, usd: Payme
     await till.see(usd)
     with pytest.raises(Invalid) as refused:
         await till.refund(usd, amount=Decimal(amount))
+    assert refused.value.code == "invalid_amount"
     assert [(fault.pointer, fault.code) for fault in refused.value.faults] == [("/amount", "invalid_amount")]
     assert (await till.payment(usd)).version == 2
 

@@ -84,6 +84,18 @@ async def test_money_of_another_currency_is_told_apart(client: httpx.AsyncClient
     assert (other["currency"], other["received"], some(other)) == ("KHR", "4000", {"review": "4000"})
 
 
+async def test_money_of_another_currency_is_not_refunded_with_the_payments_own(
+    client: httpx.AsyncClient, service: Service
+) -> None:
+    made = (await client.post("/v1/payments", json={"amount": "2.50", "currency": "USD"})).json()
+    await pay(service, made["reference"])
+    await pay(service, made["reference"], amount=Decimal(4000), currency="KHR")
+    found = await value(client, made["reference"])
+    assert (found["received"], found["refundable"]) == ("2.50", "2.50")
+    [other] = found["others"]
+    assert (other["currency"], other["received"], other["refundable"]) == ("KHR", "4000", "0")
+
+
 # Credit by an operator
 
 
