@@ -303,7 +303,7 @@ async def test_a_refund_of_an_upgrade_shortens_a_later_period_that_the_rest_of_i
     assert await desk.told(subscription.reference) == ["activated", "upgraded", "renewed", "shortened"]
 
 
-async def test_a_refund_of_an_upgrade_brings_the_former_plan_back_though_another_user_changed_theirs(desk: Till) -> None:
+async def test_a_refunded_upgrade_brings_the_former_plan_back_though_another_user_changed_theirs(desk: Till) -> None:
     await desk.subscribe()
     upgraded = await upgrade(desk)
     other = await desk.subscribe(user="u2")

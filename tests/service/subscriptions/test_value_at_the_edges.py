@@ -124,7 +124,7 @@ async def test_a_subscription_that_was_cancelled_at_once_holds_nothing_in_any_pe
 async def test_a_surplus_that_fills_another_period_and_becomes_credit_gives_the_shop_its_gift_once(
     desk: Till, first: int, second: int, given_back: str, days: int, earned: int
 ) -> None:
-    paid = []
+    paid: list[Any] = []
     for price in (first, second):
         terms = PlanTerms(code="FAMILY_PREMIUM", name="Family Premium", price=Money(price, "USD"))
         await desk.do(plans.offer, terms)
