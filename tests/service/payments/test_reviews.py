@@ -274,6 +274,34 @@ async def test_money_that_became_credit_is_refunded_and_its_credit_goes_back(til
     assert await till.violations() == []
 
 
+@pytest.mark.parametrize(
+    ("actions", "refundable"),
+    [
+        (("not_ours", "credit"), "0.20"),
+        (("credit", "refunded"), "0.01"),
+        (("credit", "credit"), "0.01"),  # the payment is paid by what became credit first
+    ],
+)
+async def test_of_two_amounts_that_came_the_one_that_became_credit_is_refunded(
+    till: Till, actions: tuple[str, str], refundable: str
+) -> None:
+    payment = await till.create(user_id="u1", plan="PREMIUM")
+    for amount in ("0.01", "0.20"):
+        await till.see(payment, amount=Decimal(amount))
+        till.later(seconds=1)
+    items = sorted(await till.reviews(payment), key=lambda item: item.opened_at)
+    for item, action in zip(items, actions, strict=True):
+        await till.resolve(item, action)
+        till.later(seconds=1)
+    payment = await till.payment(payment)
+    value = await till.run(lambda c: whereabouts.of_payment(c, payment, now=till.now))
+    assert (value.received, value.refundable) == ("0.21", refundable)
+    had = await may_spend(till, "u1")
+    await till.refund(payment)
+    assert had - await may_spend(till, "u1") == int(Decimal(refundable) * 100)
+    assert await till.violations() == []
+
+
 async def test_what_is_not_to_be_refunded_is_refused(till: Till, usd: Payment) -> None:
     with pytest.raises(Conflict, match="is pending"):
         await till.refund(usd)
@@ -348,6 +376,7 @@ async def test_an_amount_that_cant_be_sent_back_is_refused(till: Any, usd: Payme
     await till.see(usd)
     with pytest.raises(Invalid) as refused:
         await till.refund(usd, amount=Decimal(amount))
+    assert refused.value.code == "invalid_amount"
     assert [(fault.pointer, fault.code) for fault in refused.value.faults] == [("/amount", "invalid_amount")]
     assert (await till.payment(usd)).version == 2
 

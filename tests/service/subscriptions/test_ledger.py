@@ -121,6 +121,18 @@ async def test_each_user_and_each_currency_has_a_balance_of_its_own(desk: Till, 
     assert await desk.credit() == 10
 
 
+async def test_a_user_who_is_named_like_a_payment_has_a_balance_of_their_own(desk: Till, move: Any) -> None:
+    user, aside = accounts.credit("pay_1"), accounts.set_aside("pay_1")
+    await move(10, OUTSIDE, user, origin=FIRST)
+    await move(20, OUTSIDE, aside, origin=FIRST)
+    assert [await desk.read(ledger.balance, each, "USD") for each in (user, aside)] == [10, 20]
+    assert await desk.read(ledger.balances, {1: user}) == {1: 10}
+    with pytest.raises(ValueError, match=r"credit pay_1 holds 1 less than 0\.11 USD"):
+        await move(11, user, LOST)
+    await move(20, aside, user)
+    assert [await desk.read(ledger.balance, each, "USD") for each in (user, aside)] == [30, 0]
+
+
 async def test_balances_are_told_by_the_callers_key_and_an_empty_account_is_left_out(desk: Till, move: Any) -> None:
     await move(10, OUTSIDE, accounts.period(7), origin=FIRST)
     await move(5, OUTSIDE, accounts.period(7), origin=SECOND)

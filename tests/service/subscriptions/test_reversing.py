@@ -303,6 +303,17 @@ async def test_a_refund_of_an_upgrade_shortens_a_later_period_that_the_rest_of_i
     assert await desk.told(subscription.reference) == ["activated", "upgraded", "renewed", "shortened"]
 
 
+async def test_a_refunded_upgrade_brings_the_former_plan_back_though_another_user_changed_theirs(desk: Till) -> None:
+    await desk.subscribe()
+    upgraded = await upgrade(desk)
+    other = await desk.subscribe(user="u2")
+    await desk.pay((await desk.do(renewing.renew, other.reference)).payment)
+    await desk.pay((await desk.do(plan_changes.upgrade, other.reference, "FAMILY_PREMIUM")).payment)
+    await refund(desk, upgraded)
+    assert [(await desk.of(user)).plan.code for user in ("u1", "u2")] == ["PREMIUM", "FAMILY_PREMIUM"]
+    assert await plans_of(desk) == ["PREMIUM"]
+
+
 async def test_the_events_of_reversed_refunds_say_why_and_for_which_payment(desk: Till) -> None:
     first = await desk.pay(await desk.buy())
     upgraded = await upgrade(desk)

@@ -12,13 +12,16 @@ from bakong_service.domain.errors import Conflict
 from bakong_service.domain.ledger import OUTSIDE
 from bakong_service.domain.money import Money
 from bakong_service.domain.payment import Payment, PaymentStatus, Purpose
+from bakong_service.domain.plan import PlanTerms
 from bakong_service.domain.policy import SubscriptionPolicy
 from bakong_service.domain.purchase import Incoming
+from bakong_service.operations.ledger import credit
 from bakong_service.operations.payments import issuing
 from bakong_service.operations.subscriptions import cancelling, plan_changes, plans, renewing, selling
 from bakong_service.operations.subscriptions.purchases import effect_still_valid
 from bakong_service.operations.subscriptions.recording import Cause
 from bakong_service.operations.unit_of_work import UnitOfWork
+from bakong_service.resources import plain
 from bakong_service.storage.engine.executor import DatabaseUnavailable
 from bakong_service.storage.payments import payments
 from bakong_service.storage.subscriptions import periods, subscriptions
@@ -267,6 +270,25 @@ async def test_an_upgrade_with_nothing_to_charge_needs_no_qr(desk: Till) -> None
     assert (await desk.told(subscription.reference))[-1] == "upgraded"
 
 
+async def test_a_second_quote_spends_the_credit_that_was_set_aside_for_the_first(desk: Till) -> None:
+    subscription = await desk.subscribe()
+    await desk.do(credit.grant, "u1", Money(20, "USD"), reason="goodwill")
+    for _ in range(2):
+        asked = await upgrade(desk, subscription.reference)
+        assert (asked.quote.amount, asked.quote.credit) == ("0.30", "0.20")
+        assert asked.payment.credit_reserved == 20
+    assert await desk.credit() == 0
+
+
+async def test_an_upgrade_that_frees_value_has_a_proration_of_zero(desk: Till) -> None:
+    subscription = await desk.subscribe()
+    await desk.do(plans.offer, PlanTerms(code="PREMIUM", name="Premium", price=Money(200, "USD")))
+    await desk.pay(await renewal(desk, subscription.reference))
+    asked = await upgrade(desk, subscription.reference)  # needs 2.00, and 2.50 are there
+    assert (asked.payment, asked.quote.proration, asked.quote.amount) == (None, "0.00", "0.00")
+    assert await desk.credit() == 50
+
+
 async def test_a_preview_stores_nothing(desk: Till) -> None:
     subscription = await desk.subscribe()
     desk.later(days=10)
@@ -319,6 +341,27 @@ async def test_a_scheduled_downgrade_that_is_paid_for_stays(desk: Till) -> None:
         with pytest.raises(Conflict, match="is paid already, for another plan") as refused:
             await downgrade(desk, subscription.reference, plan, at_once=at_once)
         assert refused.value.code == "already_paid"
+
+
+async def test_one_more_downgrade_can_be_scheduled_after_a_paid_one(desk: Till) -> None:
+    subscription = await desk.subscribe("BUSINESS")
+    await downgrade(desk, subscription.reference, "FAMILY_PREMIUM")
+    await desk.pay(await renewal(desk, subscription.reference))
+    after = await downgrade(desk, subscription.reference, "PREMIUM")
+    assert (after.plan.code, after.scheduled_plan.code) == ("BUSINESS", "PREMIUM")
+    assert (await renewal(desk, subscription.reference)).amount == Money(50, "USD")
+    assert [each.plan.code for each in await desk.read(periods.from_number, subscription.id, 1)] == [
+        "BUSINESS", "FAMILY_PREMIUM",
+    ]  # fmt: skip
+
+
+async def test_a_change_at_once_to_the_present_plan_is_refused_also_while_another_is_scheduled(desk: Till) -> None:
+    subscription = await desk.subscribe("FAMILY_PREMIUM")
+    await downgrade(desk, subscription.reference, "PREMIUM")
+    with pytest.raises(Conflict) as refused:
+        await downgrade(desk, subscription.reference, "FAMILY_PREMIUM", at_once=True)
+    assert refused.value.code == "same_plan"
+    assert there((await desk.of()).scheduled_plan).code == "PREMIUM"
 
 
 async def test_a_downgrade_now_earns_credit_for_the_remaining_seconds(desk: Till) -> None:
@@ -550,6 +593,28 @@ async def test_every_change_has_its_line_of_history_with_reason_and_actor(desk: 
         ("active", "cancelled", "moving away", "api:test", "S11"),
         ("cancelled", "expired", "end_reached", "system:clock", "S16"),
     ]  # fmt: skip
+
+
+async def test_a_change_that_nobody_pays_is_told_with_its_reason_and_what_it_moved(desk: Till) -> None:
+    subscription = await desk.subscribe("FAMILY_PREMIUM")
+    await downgrade(desk, subscription.reference, "PREMIUM", at_once=True)
+    await desk.do(credit.grant, "u1", Money(50, "USD"), reason="goodwill")
+    asked = await upgrade(desk, subscription.reference)
+    facts: list[tuple[str, dict[str, Any]]] = [
+        ("nothing_to_charge", {"quote": plain(asked.quote), "previous_plan": "PREMIUM"}),
+        (
+            "downgraded",
+            {
+                "earned": "0.50", "currency": "USD", "from_plan": "FAMILY_PREMIUM", "to_plan": "PREMIUM",
+                "previous_plan": "FAMILY_PREMIUM",
+            },
+        ),
+    ]  # fmt: skip
+    lines, events = await desk.history(subscription), await desk.events(subscription.reference)
+    for line, event, number, (reason, told) in zip(lines[:2], events[:0:-1], ("S8", "S10"), facts, strict=True):
+        assert (line.reason, line.metadata) == (reason, {"transition": number, **told})
+        assert event.data["reason"] == reason
+        assert told.items() <= event.data.items()
 
 
 async def test_every_operation_first_applies_the_boundaries_that_are_due(desk: Till) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,9 +10,10 @@ import pytest
 from bakong_service.domain.ledger import gift_origin
 from bakong_service.domain.money import Money
 from bakong_service.domain.payment import Purpose
+from bakong_service.domain.plan import PlanTerms
 from bakong_service.operations.ledger import credit
 from bakong_service.operations.payments import reviews
-from bakong_service.operations.subscriptions import cancelling, plan_changes, renewing
+from bakong_service.operations.subscriptions import cancelling, plan_changes, plans, renewing
 from bakong_service.storage.checks.verification import verify
 from bakong_service.storage.ledger import entries as ledger
 from bakong_service.storage.payments import receipts
@@ -22,6 +24,7 @@ from kit.till import Till
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("books")]
 PERIOD = timedelta(days=30)
+PREMIUM = 50  # cents
 
 
 @pytest.fixture
@@ -103,6 +106,80 @@ async def test_a_subscription_that_was_cancelled_at_once_holds_nothing_in_any_pe
     desk.later(days=10)
     await desk.do(cancelling.cancel, subscription.reference, at_once=True, reason=None)
     assert [each.value for each in await paid_periods(desk)] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "given_back", "days", "earned"),
+    [
+        # The second period holds 1.00. It fills the first with 0.30, and 0.20 is credit.
+        (20, 100, "0.50", 0, 20),  # both parts come from money that the payer paid
+        (20, 100, "0.60", 0, 10),  # half of the credit would be the shop's gift
+        (20, 100, "0.90", 0, 0),  # the gift reaches into the part that fills the first
+        # The first period holds 1.00, and half of it is served. It fills the second with 0.10, and 0.15 is credit.
+        (100, 40, "0.25", 15, 15),
+        (100, 40, "0.35", 15, 5),
+        (100, 40, "0.45", 15, 0),
+    ],
+)
+async def test_a_surplus_that_fills_another_period_and_becomes_credit_gives_the_shop_its_gift_once(
+    desk: Till, first: int, second: int, given_back: str, days: int, earned: int
+) -> None:
+    paid: list[Any] = []
+    for price in (first, second):
+        terms = PlanTerms(code="FAMILY_PREMIUM", name="Family Premium", price=Money(price, "USD"))
+        await desk.do(plans.offer, terms)
+        paid.append(await desk.pay(await renew(desk) if paid else await desk.buy("FAMILY_PREMIUM")))
+    dear = max(paid, key=lambda payment: payment.amount.minor)
+    await desk.do(
+        reviews.record_refund, dear.reference, refund_reference="FT1", reverse=False, amount=Decimal(given_back)
+    )
+    desk.later(days=days)
+    reference = (await desk.of()).reference
+    if first < PREMIUM:  # the change is an upgrade that costs nothing
+        told = (await desk.do(plan_changes.preview_upgrade, reference, "PREMIUM")).moves
+        await desk.do(plan_changes.upgrade, reference, "PREMIUM")
+    else:
+        told = (await desk.do(plan_changes.preview_downgrade, reference, "PREMIUM", at_once=True)).moves
+        await desk.do(plan_changes.downgrade, reference, "PREMIUM", at_once=True)
+    assert (told.to_credit, await desk.credit()) == (str(Money(earned, "USD")), earned)
+
+
+async def test_a_gift_that_an_upgrade_frees_goes_back_to_the_shop_also_when_its_money_was_seen_late(desk: Till) -> None:
+    await desk.subscribe()
+    await desk.do(plans.offer, PlanTerms(code="PREMIUM", name="Premium", price=Money(130, "USD")))
+    dear = await desk.pay(await renew(desk))
+    await refund(desk, dear, reverse=False)
+    asked = await upgrade(desk, "FAMILY_PREMIUM")
+    assert asked.amount == Money(20, "USD")  # the first period needs 0.50, and the second has 0.30 too much
+    sent_at = desk.now
+    desk.later(days=15)
+    await desk.pay(asked, sent_at=sent_at)
+    assert await places(desk, asked) == {"outside": -20, "credit": 20}  # the first period needs only 0.25 now
+    gift = await desk.read(ledger.of_origins, [gift_origin(dear.reference)])
+    assert {each.account.kind.value: each.money.minor for each in gift if each.account.kind != "period"} == {
+        "gift": -125
+    }
+    assert await desk.credit() == 20
+
+
+async def test_a_gift_that_is_served_leaves_the_payer_what_a_change_frees(desk: Till) -> None:
+    bought = await desk.pay(await desk.buy())
+    await refund(desk, bought, reverse=False)
+    await desk.pay(await upgrade(desk, "FAMILY_PREMIUM"))
+    desk.later(days=15)  # serves the gift, which came first
+    reference = (await desk.of()).reference
+    told = await desk.do(plan_changes.preview_downgrade, reference, "PREMIUM", at_once=True)
+    await desk.do(plan_changes.downgrade, reference, "PREMIUM", at_once=True)
+    assert (told.moves.to_credit, await desk.credit()) == ("0.25", 25)
+
+
+async def test_cancelling_at_once_tells_what_is_lost(desk: Till) -> None:
+    subscription = await desk.subscribe()
+    await desk.pay(await renew(desk))
+    desk.later(days=10)
+    await desk.do(cancelling.cancel, subscription.reference, at_once=True, reason=None)
+    (event,) = [each for each in await desk.events(subscription.reference) if each.type == "subscription.cancelled"]
+    assert (event.data["lost"], event.data["currency"]) == ("0.83", "USD")
 
 
 async def test_less_that_is_accepted_is_not_filled_up_from_credit_that_was_not_set_aside(desk: Till) -> None:

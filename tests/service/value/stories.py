@@ -650,5 +650,13 @@ STORIES = (
         subscription=("FAMILY", "active", (20,), 2_592_000),
         waiting={"a": 30},
     ),
+    Story(
+        title="an upgrade is accepted so late that it frees value: the gift of a refund in place goes back to the shop",
+        steps=(("buy", "p", "u", "PREMIUM"), ("pay", "p"), ("price", "PREMIUM", 130), ("renew", "r", "u"), ("pay", "r"), ("refund", "r", False), ("change", "a", "u", "FAMILY"), ("advance", 1_296_000), ("pay", "a"), ("resolve", "a", "accept", 1)),
+        values={"p": {"served": 25, "held": 25}, "r": {"returned": 130}, "a": {"credit": 20}},
+        credit={"USD": 20},
+        gifts={"USD": 125},
+        subscription=("FAMILY", "active", (50, 100), 5_184_000),
+    ),
 )
 # fmt: on

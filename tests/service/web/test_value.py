@@ -84,6 +84,18 @@ async def test_money_of_another_currency_is_told_apart(client: httpx.AsyncClient
     assert (other["currency"], other["received"], some(other)) == ("KHR", "4000", {"review": "4000"})
 
 
+async def test_money_of_another_currency_is_not_refunded_with_the_payments_own(
+    client: httpx.AsyncClient, service: Service
+) -> None:
+    made = (await client.post("/v1/payments", json={"amount": "2.50", "currency": "USD"})).json()
+    await pay(service, made["reference"])
+    await pay(service, made["reference"], amount=Decimal(4000), currency="KHR")
+    found = await value(client, made["reference"])
+    assert (found["received"], found["refundable"]) == ("2.50", "2.50")
+    [other] = found["others"]
+    assert (other["currency"], other["received"], other["refundable"]) == ("KHR", "4000", "0")
+
+
 # Credit by an operator
 
 
@@ -196,7 +208,8 @@ async def test_a_preview_of_a_downgrade_says_what_becomes_credit(client: httpx.A
     assert (now["moves"]["to_credit"], now["moves"]["periods"]) == ("0.50", [{"period": 1, "amount": "-0.50"}])
     later = (await client.post(f"{path}/downgrade", json={**body, "at": "period_end"})).json()
     holds(later, resources.DowngradePreview)
-    assert (later["moves"]["to_credit"], later["moves"]["periods"]) == ("0.00", [])
+    nothing = dict.fromkeys(("from_payment", "from_credit", "to_credit", "waived", "lost"), "0.00")
+    assert later["moves"] == {"periods": [], **nothing, "currency": "USD"}
     assert await stored(service) == before
     done = (await client.post(f"{path}/downgrade", json={"plan": "PREMIUM", "at": "now"})).json()
     assert done["credit"]["amount"] == now["moves"]["to_credit"]

@@ -349,6 +349,20 @@ STORIES = {
         credit 0.00
         value late returned 0.50
         until 60""",
+    "an upgrade that is accepted so late that it frees value gives the gift back to the shop": """
+        buy first PREMIUM
+        offer PREMIUM 1.30
+        buy second PREMIUM
+        refund second
+        upgrade third FAMILY_PREMIUM 0.20
+        wait 15
+        pay third
+        resolve third accept
+        plan FAMILY_PREMIUM
+        credit 0.20
+        value first served 0.25 periods 0.25
+        value second returned 1.30
+        value third credit 0.20""",
     "plans changed to and fro serve what they cost": """
         offer A 0.60
         offer B 1.20

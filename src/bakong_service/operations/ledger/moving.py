@@ -107,22 +107,16 @@ def pay(
 
 
 def free(work: UnitOfWork, subscription: Subscription, shares: Sequence[Share], paid: Sequence[Period]) -> None:
-    """Move the value that a change of plan frees: first into the other periods, and the rest to the user's credit.
-
-    Service that stays after a refund is the shop's gift. Its value goes back to the shop, because the payer already has
-    the money.
-    """
+    """Move the value that a change of plan frees: first into the other periods, and the rest to the user's credit."""
     cause = Cause(Reason.PLAN_CHANGED, subscription.reference)
     by_number = {period.number: accounts.period(period.id) for period in paid}
     user, currency = accounts.credit(subscription.user_id), subscription.plan.price.currency
     for move in value.freed(shares):
         source, money = by_number[move.source], Money(move.minor, currency)
-        if move.target is not None:
+        if move.target is None:
+            _release(work, source, money, user, cause)
+        else:
             work.move(money, source, by_number[move.target], cause)
-            continue
-        for origin, minor in ledger.taken(work.connection, money, source):
-            target = GIFT if accounts.is_refund(origin) else user
-            work.move(Money(minor, currency), source, target, cause, origin=origin)
 
 
 def freed_gift(work: UnitOfWork, shares: Sequence[Share], paid: Sequence[Period]) -> int:
@@ -196,7 +190,18 @@ def _even_out(
             period = by_number[share.number]
             spare = Money(min(-share.minor, value.held(period, work.now)), period.plan.price.currency)
             over = _pour(work, wanting, accounts.period(period.id), spare, cause)
-            work.move(over, accounts.period(period.id), user, cause)
+            _release(work, accounts.period(period.id), over, user, cause)
+
+
+def _release(work: UnitOfWork, source: Account, money: Money, user: Account, cause: Cause) -> None:
+    """Move value that no period needs out of a period, to the user's credit.
+
+    Service that stays after a refund is the shop's gift. Its value goes back to the shop, because the payer already has
+    the money.
+    """
+    for origin, minor in ledger.taken(work.connection, money, source):
+        target = GIFT if accounts.is_refund(origin) else user
+        work.move(Money(minor, money.currency), source, target, cause, origin=origin)
 
 
 def _pour(

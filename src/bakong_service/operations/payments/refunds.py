@@ -10,7 +10,7 @@ from attrs import frozen
 from sqlalchemy import Connection
 
 from bakong_service.domain import ledger as accounts
-from bakong_service.domain.errors import Conflict, Fault, Invalid
+from bakong_service.domain.errors import Conflict, Invalid
 from bakong_service.domain.ledger import AccountKind
 from bakong_service.domain.money import Money
 from bakong_service.domain.payment import Flag, Payment, PaymentStatus
@@ -110,4 +110,4 @@ def _bought(connection: Connection, payment: Payment) -> Receipt | None:
 
 
 def _wrong_amount(message: str) -> Invalid:
-    return Invalid("invalid_amount", message, (Fault("/amount", "invalid_amount", message),))
+    return Invalid.at("/amount", "invalid_amount", message)
