@@ -103,7 +103,7 @@ return answer
 
 
 @frozen
-class Allowance:
+class RateAllowance:
     """The rest of a rate after a request."""
 
     rate: limits.RateLimitItem
@@ -149,7 +149,7 @@ class Limiter:
         self._now, self._given_replicas, self._seen_replicas = now, replicas, 1
         self._here: OrderedDict[str, _Counter] = OrderedDict()
         self._replica = uuid4().hex
-        self._waiting: list[tuple[_Ask, asyncio.Future[Allowance]]] = []
+        self._waiting: list[tuple[_Ask, asyncio.Future[RateAllowance]]] = []
         self._counting: asyncio.Task[None] | None = None
         self._away_until = 0.0
         self._redis: redis.Redis | None = None
@@ -175,7 +175,7 @@ class Limiter:
             self._thread.shutdown(wait=False)
             self._redis.close()
 
-    async def take(self, rate: limits.RateLimitItem, *names: str, strict: bool = False) -> Allowance:
+    async def take(self, rate: limits.RateLimitItem, *names: str, strict: bool = False) -> RateAllowance:
         """Count one request against a rate, if the rate isn't used up.
 
         The rate holds on average: a burst at the end of one window may be followed by other requests early in the next.
@@ -190,7 +190,7 @@ class Limiter:
         self._waiting.append((ask, answer))
         if self._counting is None:
             self._counting = asyncio.create_task(self._count_waiting(), name="limiter")
-        allowance: Allowance = await answer
+        allowance: RateAllowance = await answer
         return allowance
 
     async def _count_waiting(self) -> None:
@@ -204,7 +204,7 @@ class Limiter:
         finally:
             self._counting = None
 
-    async def _count(self, asks: list[_Ask]) -> list[Allowance]:
+    async def _count(self, asks: list[_Ask]) -> list[RateAllowance]:
         if self.is_shared:
             try:
                 return await asyncio.get_running_loop().run_in_executor(self._thread, self._count_in_redis, asks)
@@ -213,7 +213,7 @@ class Limiter:
                 log.warning("redis_away", error=type(error).__name__, seconds=_AWAY_SECONDS)
         return [self._count_here(ask) for ask in asks]
 
-    def _count_in_redis(self, asks: list[_Ask]) -> list[Allowance]:
+    def _count_in_redis(self, asks: list[_Ask]) -> list[RateAllowance]:
         keys = [f"{_PREFIX}replicas", *(_PREFIX + ask.name for ask in asks)]
         arguments: list[str | int] = [self._replica, _REPLICA_SECONDS]
         for ask in asks:
@@ -230,7 +230,7 @@ class Limiter:
                 self._add_here(ask, self._now())  # what this replica granted is part of its share
         return allowances
 
-    def _count_here(self, ask: _Ask) -> Allowance:
+    def _count_here(self, ask: _Ask) -> RateAllowance:
         now = self._now()
         amount = max(1, ask.rate.amount // self._replicas)
         counter = self._here.get(ask.name, _UNUSED).at(int(now // ask.window))
@@ -259,7 +259,7 @@ def _used(ask: _Ask, counter: _Counter, now: float) -> int:
     return counter.count + math.floor(counter.before * share)
 
 
-def _allowance(ask: _Ask, amount: int, counter: _Counter, now: float, *, granted: bool) -> Allowance:
+def _allowance(ask: _Ask, amount: int, counter: _Counter, now: float, *, granted: bool) -> RateAllowance:
     passed = now / ask.window - counter.index  # of this window, from 0 to 1
     left = 1 - passed
     if ask.strict and counter.count >= amount:  # they count in the next window too
@@ -267,4 +267,4 @@ def _allowance(ask: _Ask, amount: int, counter: _Counter, now: float, *, granted
     elif not ask.strict and not granted and counter.count < amount:  # the share of the window before gets smaller
         left = min(left, max(0.0, 1 - (amount - counter.count) / counter.before - passed))
     remaining = max(0, amount - _used(ask, counter, now))
-    return Allowance(ask.rate, remaining, max(1, math.ceil(left * ask.window)), granted)
+    return RateAllowance(ask.rate, remaining, max(1, math.ceil(left * ask.window)), granted)
