@@ -13,7 +13,7 @@ The rooms, each of which imports only from those below it:
 - `api`: each call as a value, what to send and how to read the answer;
 - `diagnosis`: `verify` and `inspect`, with advice for people;
 - `khqr`: `KHQR`, whose payload is made and read in `payload`;
-- `images`: pictures of a payload, loaded when a `KHQR` is asked for one;
+- `images`: pictures of a payload, loaded when a `KHQR` is asked for one; `picture_options`: their options;
 - `money`: currencies and amounts; `emv`: the data objects of any country's payment QR code;
 - `errors`: everything that is raised.
 
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from bakong_khqr.khqr import KHQR
     from bakong_khqr.money import Currency
     from bakong_khqr.payload._fields import IndividualFields, MerchantFields
+    from bakong_khqr.picture_options import CardOptions, PictureOptions
     from bakong_khqr.retry import RetryPolicy
 
 __version__ = "0.1.0"
@@ -66,6 +67,7 @@ __all__ = [
     "BakongClient",
     "BakongError",
     "Blocked",
+    "CardOptions",
     "Currency",
     "DailyBudget",
     "DeepLink",
@@ -81,6 +83,7 @@ __all__ = [
     "Outcome",
     "PaymentExpired",
     "PaymentMismatch",
+    "PictureOptions",
     "PollingSchedule",
     "QuotaExceeded",
     "RateLimited",
@@ -109,6 +112,10 @@ _ROOMS = {
     "payload._fields": (
         "IndividualFields",
         "MerchantFields",
+    ),
+    "picture_options": (
+        "CardOptions",
+        "PictureOptions",
     ),
     "diagnosis": (
         "InspectedObject",

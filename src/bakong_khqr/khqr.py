@@ -16,11 +16,12 @@ from bakong_khqr.payload._account import Kind
 from bakong_khqr.payload._encoding import encode
 from bakong_khqr.payload._fields import DYNAMIC, IndividualFields, MerchantFields
 from bakong_khqr.payload._timestamp import check_aware
+from bakong_khqr.picture_options import CardOptions, ErrorCorrection, PictureOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bakong_khqr.images import Artwork, ErrorCorrection, FontFile
+    from bakong_khqr.images import Artwork, FontFile
 
 FilePath = str | os.PathLike[str]
 
@@ -190,49 +191,30 @@ class KHQR:
     # Pictures. Pillow and the fonts are loaded when one is asked for, never with this module.
 
     def to_png(
-        self,
-        path: FilePath | None = None,
-        *,
-        scale: int = 10,
-        border: int = 4,
-        error_correction: "ErrorCorrection" = "M",
-        icon: "Artwork | None" = None,
-        icon_size: float = 0.18,
+        self, path: FilePath | None = None, *, icon: "Artwork | None" = None, **options: Unpack[PictureOptions]
     ) -> bytes:
         """Return the QR symbol as PNG, and write it to `path` when one is given.
 
-        `scale` is the pixels of a module's side, `border` the quiet zone in modules, `icon` the path or bytes of a
-        PNG for the centre, `icon_size` its side as a share of the symbol's width, at most 0.20. Raises `ValueError`
-        and `TypeError` that name the argument, `OSError` for a file that can't be read or written.
+        `icon` is the path or bytes of a PNG for the centre. `PictureOptions` lists the other options. Raises
+        `ValueError` and `TypeError` that name the argument, `OSError` for a file that can't be read or written.
         """
         from bakong_khqr import images
 
-        png = images.png(
-            self.payload, scale=scale, border=border, error_correction=error_correction, icon=icon, icon_size=icon_size
-        )
+        png = images.png(self.payload, icon=icon, **options)
         _save(path, png)
         return png
 
     def to_svg(
-        self,
-        path: FilePath | None = None,
-        *,
-        scale: int = 10,
-        border: int = 4,
-        error_correction: "ErrorCorrection" = "M",
-        icon: "Artwork | None" = None,
-        icon_size: float = 0.18,
+        self, path: FilePath | None = None, *, icon: "Artwork | None" = None, **options: Unpack[PictureOptions]
     ) -> str:
         """Return the QR symbol as an SVG document, and write it to `path` when given. Options as for `to_png`."""
         from bakong_khqr import images
 
-        svg = images.svg(
-            self.payload, scale=scale, border=border, error_correction=error_correction, icon=icon, icon_size=icon_size
-        )
+        svg = images.svg(self.payload, icon=icon, **options)
         _save(path, svg.encode())
         return svg
 
-    def to_terminal(self, *, border: int = 4, error_correction: "ErrorCorrection" = "M") -> str:
+    def to_terminal(self, *, border: int = 4, error_correction: ErrorCorrection = "M") -> str:
         """Return the QR symbol as text in half blocks, readable on dark and on light terminals."""
         from bakong_khqr import images
 
@@ -242,19 +224,15 @@ class KHQR:
         self,
         format: Literal["png", "svg"] = "png",  # noqa: A002 - the word of every picture library
         *,
-        scale: int = 10,
-        border: int = 4,
-        error_correction: "ErrorCorrection" = "M",
         icon: "Artwork | None" = None,
-        icon_size: float = 0.18,
+        **options: Unpack[PictureOptions],
     ) -> str:
         """Return the QR symbol as a `data:` URI for an `<img>`. Options as for `to_png`."""
         from bakong_khqr import images
 
         _check_format(format)
         draw = self.to_png if format == "png" else self.to_svg
-        picture = draw(scale=scale, border=border, error_correction=error_correction, icon=icon, icon_size=icon_size)
-        return images.data_uri(picture)
+        return images.data_uri(draw(icon=icon, **options))
 
     @overload
     def to_card(
@@ -262,10 +240,10 @@ class KHQR:
         path: FilePath | None = None,
         *,
         format: Literal["png"] = "png",
-        width: int = 600,
         logo: "Artwork | None" = None,
         icon: "Artwork | None" = None,
         fonts: "Sequence[FontFile]" = (),
+        **options: Unpack[CardOptions],
     ) -> bytes: ...
 
     @overload
@@ -274,10 +252,10 @@ class KHQR:
         path: FilePath | None = None,
         *,
         format: Literal["svg"],
-        width: int = 600,
         logo: "Artwork | None" = None,
         icon: "Artwork | None" = None,
         fonts: "Sequence[FontFile]" = (),
+        **options: Unpack[CardOptions],
     ) -> str: ...
 
     def to_card(
@@ -285,16 +263,16 @@ class KHQR:
         path: FilePath | None = None,
         *,
         format: Literal["png", "svg"] = "png",  # noqa: A002 - the word of every picture library
-        width: int = 600,
         logo: "Artwork | None" = None,
         icon: "Artwork | None" = None,
         fonts: "Sequence[FontFile]" = (),
+        **options: Unpack[CardOptions],
     ) -> bytes | str:
         """Return the KHQR card: name, amount and symbol, 20 to 29; and write it to `path` when one is given.
 
-        `width` is in pixels. `logo` and `icon` are paths or bytes of PNGs; NBC's own aren't in this package. `fonts`
-        are for names in other scripts than Latin and Khmer. Raises as `to_png`, and `ValueError` for a width that
-        phones can't read.
+        `logo` and `icon` are paths or bytes of PNGs; NBC's own aren't in this package. `fonts` are for names in other
+        scripts than Latin and Khmer. `CardOptions` lists the other options. Raises as `to_png`, and `ValueError` for a
+        width that phones can't read.
         """
         from bakong_khqr import images
 
@@ -306,10 +284,10 @@ class KHQR:
             merchant_name_alternate=self.merchant_name_alternate_language,
             amount_text=None if self.amount is None else format_amount(self.amount, self.currency),
             currency=self.currency,
-            width=width,
             logo=logo,
             icon=icon,
             fonts=fonts,
+            **options,
         )
         _save(path, card if isinstance(card, bytes) else card.encode())
         return card

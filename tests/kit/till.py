@@ -10,6 +10,7 @@ from attrs import define, evolve, field
 from sqlalchemy import Connection, select
 
 from bakong_service.domain import ledger as accounts
+from bakong_service.domain.cadence import Cadence
 from bakong_service.domain.event import Event
 from bakong_service.domain.money import Money
 from bakong_service.domain.outcome import Answer, Outcome, Sighting
@@ -47,7 +48,7 @@ PLANS = (
     PlanTerms(code="BUSINESS", name="Business", price=Money(250, "USD")),
     PlanTerms(code="BASIC_KHR", name="Basic", price=Money(2000, "KHR")),
     PlanTerms(code="FULL_KHR", name="Full", price=Money(8000, "KHR")),
-    PlanTerms(code="YEAR", name="A year", price=Money(500, "USD"), period=timedelta(days=360)),
+    PlanTerms(code="YEAR", name="A year", price=Money(500, "USD"), cadence=Cadence.stated(period_days=360)),
 )
 _hashes = count(1)
 _transfers = count(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -13,11 +13,14 @@ from bakong_khqr._whole_file import write_file
 from bakong_khqr.cli.payload_text import Payload, payload_text
 from bakong_khqr.cli.refusing import refused, unusable
 from bakong_khqr.cli.writing import say, say_json
+from bakong_khqr.picture_options import CardOptions, PictureOptions
 
 ImageFormat = Literal["png", "svg", "terminal"]
 CardFormat = Literal["png", "svg"]
 RowPicture = Literal["png", "svg", "card"]
 """What `khqr encode --csv` draws for a row: the symbol in one of two formats, or the card."""
+_OPTIONS_IN_TERMINAL = ("border", "error_correction")
+"""The options that a symbol in the terminal has too. The others are ignored there."""
 Out = Annotated[
     Path | None,
     Parameter(name=["--out", "-o"], help="The file to write. Without it, the picture goes to standard output."),
@@ -37,11 +40,8 @@ def image(
     *,
     out: Out = None,
     format: ImageFormat | None = None,  # noqa: A002 - the option's name
-    scale: int = 10,
-    border: int = 4,
-    error_correction: Literal["L", "M", "Q", "H"] = "M",
     icon: Path | None = None,
-    icon_size: float = 0.18,
+    options: Annotated[PictureOptions, Parameter(name="*")] = PictureOptions(),  # noqa: B008 - never changed
     json: Json = False,
 ) -> int:
     """Draw a payload as a plain QR symbol: a PNG, an SVG, or characters in the terminal.
@@ -53,16 +53,8 @@ def image(
     format
         `png`, `svg` or `terminal`. By default the ending of `--out` decides. Without it, the format is `terminal`, or
         `png` with `--icon` or `--json`.
-    scale
-        The width of a module in pixels, in PNG and SVG.
-    border
-        The quiet zone in modules; 4 in the standard.
-    error_correction
-        How much damage can be restored: L, M, Q or H. M is the best for a fixed size.
     icon
         A PNG for the centre.
-    icon_size
-        The side of the icon as a share of the symbol's width, at most 0.20.
     """
     from bakong_khqr import images
 
@@ -71,12 +63,11 @@ def image(
         kind = _format(format, out, "terminal" if icon is None and not json else "png")
         if kind == "terminal":
             _refuse_in_terminal(icon=icon, json=json)
-            picture: bytes | str = images.terminal(text, border=border, error_correction=error_correction)
+            known: dict[str, Any] = {name: value for name, value in options.items() if name in _OPTIONS_IN_TERMINAL}
+            picture: bytes | str = images.terminal(text, **known)
         else:
             draw = images.png if kind == "png" else images.svg
-            picture = draw(
-                text, scale=scale, border=border, error_correction=error_correction, icon=icon, icon_size=icon_size
-            )
+            picture = draw(text, icon=icon, **options)
         _deliver(picture, kind, out, json=json)
     except InvalidKHQR as error:
         return refused("image", error, json=json)
@@ -91,10 +82,10 @@ def card(
     *,
     out: Out = None,
     format: CardFormat | None = None,  # noqa: A002 - the option's name
-    width: int = 600,
     logo: Path | None = None,
     icon: Path | None = None,
     font: tuple[Path, ...] = (),
+    options: Annotated[CardOptions, Parameter(name="*")] = CardOptions(),  # noqa: B008 - never changed
     json: Json = False,
 ) -> int:
     """Draw a payload as a KHQR card: red header, name, amount and symbol.
@@ -105,8 +96,6 @@ def card(
     ----------
     format
         `png` or `svg`. By default the ending of `--out` decides. Without it, the format is `png`.
-    width
-        The width in pixels, 400 or more (600 with a name in a second language). The height is 29/20 of it.
     logo
         A PNG for the header, instead of the word KHQR.
     icon
@@ -117,9 +106,9 @@ def card(
     try:
         khqr = KHQR.decode(payload_text(payload))
         if _format(format, out, "png") == "png":
-            _deliver(khqr.to_card(width=width, logo=logo, icon=icon, fonts=font), "png", out, json=json)
+            _deliver(khqr.to_card(logo=logo, icon=icon, fonts=font, **options), "png", out, json=json)
         else:
-            svg = khqr.to_card(format="svg", width=width, logo=logo, icon=icon, fonts=font)
+            svg = khqr.to_card(format="svg", logo=logo, icon=icon, fonts=font, **options)
             _deliver(svg, "svg", out, json=json)
     except InvalidKHQR as error:
         return refused("card", error, json=json)

@@ -8,8 +8,8 @@
 
 from bakong_khqr.images.artwork import Artwork
 from bakong_khqr.images.card_painting import card_png, card_svg
-from bakong_khqr.images.modules import ErrorCorrection
 from bakong_khqr.images.symbol import data_uri, png, svg, terminal
 from bakong_khqr.images.typesetting import FontFile
+from bakong_khqr.picture_options import ErrorCorrection
 
 __all__ = ["Artwork", "ErrorCorrection", "FontFile", "card_png", "card_svg", "data_uri", "png", "svg", "terminal"]

@@ -5,7 +5,7 @@ The `qrcode` library makes the symbol; this module chooses which symbol a KHQR s
 
 from __future__ import annotations
 
-from typing import Literal, cast, get_args
+from typing import cast, get_args
 
 from qrcode import constants
 from qrcode.exceptions import DataOverflowError
@@ -13,9 +13,7 @@ from qrcode.main import QRCode
 
 from bakong_khqr.errors import shown
 from bakong_khqr.images.mask import best_mask
-
-ErrorCorrection = Literal["L", "M", "Q", "H"]
-"""How much of a damaged symbol can be restored: about 7, 15, 25 or 30 per cent. More makes the modules smaller."""
+from bakong_khqr.picture_options import ErrorCorrection
 
 Modules = list[list[bool]]
 """The rows of a symbol from the top, dark cells true, without the quiet zone: 21 to 177 a side."""

@@ -10,7 +10,8 @@ from PIL import Image
 from bakong_khqr.errors import shown
 from bakong_khqr.images.artwork import Artwork
 from bakong_khqr.images.icon import ICON_SIZE, check_icon, icon_box, paste_icon, svg_icon
-from bakong_khqr.images.modules import ErrorCorrection, Modules, modules
+from bakong_khqr.images.modules import Modules, modules
+from bakong_khqr.picture_options import ErrorCorrection
 
 LARGEST_SIDE = 10_000
 """The longest side in pixels: a wrong `scale` must be an error, and must not need gigabytes."""

@@ -1,16 +1,18 @@
 """`plans`: which plans are on sale, and their prices."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from decimal import Decimal
+from typing import Annotated
 
-from cyclopts import App
+import attrs
+from cyclopts import App, Parameter
 
 from bakong_khqr.errors import InvalidKHQR
 from bakong_khqr.money import Currency, write_amount
 from bakong_service import resources
 from bakong_service.cli import opening, output
 from bakong_service.cli.options import AsJson, Operator
+from bakong_service.domain.cadence import Cadence, StatedCadence
 from bakong_service.domain.money import Money
 from bakong_service.domain.plan import Plan, PlanTerms
 from bakong_service.operations.subscriptions import plans as operations
@@ -20,7 +22,7 @@ from bakong_service.web.http.service import Service
 
 app = App(name="plans", help="Plans and their prices.")
 
-_COLUMNS = ("code", "version", "name", "amount", "currency", "period_seconds", "on_sale", "created_at")
+_COLUMNS = tuple(member.name for member in attrs.fields(resources.Plan) if member.name != "object")
 
 
 @app.command(name="list")
@@ -42,11 +44,13 @@ def offer(
     name: str,
     amount: str,
     currency: Currency,
-    period_days: int = 30,
+    period: Annotated[StatedCadence, Parameter(name="*")] = StatedCadence(),  # noqa: B008 - never changed
     operator: Operator = None,
     json: AsJson = False,
 ) -> None:
     """Sell a new plan, or a plan at a new price. New subscriptions and renewals have the new price.
+
+    The currency and the period of a plan can't change.
 
     Parameters
     ----------
@@ -54,12 +58,10 @@ def offer(
         The code of the plan in A-Z, 0-9 and _, such as PREMIUM.
     amount
         The price in units of the currency, such as 0.50 or 2000.
-    period_days
-        How many days one payment pays for. The currency and the period of a plan can't change.
     """
     try:
         price = Money.of(Decimal(write_amount(amount, currency) or 0), currency.value)
-        terms = PlanTerms(code=code, name=name, price=price, period=timedelta(days=period_days))
+        terms = PlanTerms(code=code, name=name, price=price, cadence=Cadence.stated(**period))
     except (InvalidKHQR, ValueError) as error:
         opening.fail(str(error), code=2)
 

@@ -39,7 +39,7 @@ def first_sequence(now: datetime) -> int:
 
 
 @frozen(kw_only=True)
-class Place:
+class FeedPlace:
     """A place in the feed: directly after the event at `position`."""
 
     epoch: str
@@ -47,12 +47,12 @@ class Place:
     event: str  # 8 hex digits: the beginning of the hash of the event's reference
 
     @classmethod
-    def of(cls, epoch: str, position: int, reference: str) -> "Place":
+    def of(cls, epoch: str, position: int, reference: str) -> "FeedPlace":
         """Return the place after an event."""
         return cls(epoch=epoch, position=position, event=_digest(reference))
 
     @classmethod
-    def from_bytes(cls, content: bytes) -> "Place":
+    def from_bytes(cls, content: bytes) -> "FeedPlace":
         """Return the place that `as_bytes` wrote: `PLACE_BYTES` bytes."""
         end = _MARK_BYTES + _POSITION_BYTES
         return cls(

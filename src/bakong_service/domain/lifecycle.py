@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 from attrs import evolve, frozen
 
-from bakong_service.domain import cadence
 from bakong_service.domain.plan import Plan
 from bakong_service.domain.subscription import PREPAID, Happening, Period, Status, Subscription
 
@@ -26,7 +25,7 @@ class Due:
 
 def begun(*, id: int, reference: str, user_id: str, plan: Plan, starts_at: datetime, now: datetime) -> Subscription:  # noqa: A002 - the field's name
     """Return a new subscription that is paid for one period from `starts_at` on."""
-    ends_at = cadence.end_of_period(starts_at, plan)
+    ends_at = plan.cadence.end_of_period(starts_at)
     return Subscription(
         id=id,
         reference=reference,
@@ -53,7 +52,7 @@ def begun(*, id: int, reference: str, user_id: str, plan: Plan, starts_at: datet
 
 def extended(subscription: Subscription, plan: Plan) -> Subscription:
     """Return the subscription after one more period, sold as `plan`, was paid."""
-    paid_through = cadence.end_of_period(subscription.paid_through, plan)
+    paid_through = plan.cadence.end_of_period(subscription.paid_through)
     more = evolve(subscription, last_paid_period=subscription.last_paid_period + 1, paid_through=paid_through)
     return _flagged(evolve(more, entitled_until=paid_through))
 

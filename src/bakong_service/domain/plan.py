@@ -1,16 +1,13 @@
 """Plans: what is sold, at which price, for which period. A new price is a new version; a version never changes."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from attrs import field, frozen
 
+from bakong_service.domain.cadence import Cadence
 from bakong_service.domain.money import Money
 
-PERIOD = timedelta(days=30)
-"""Thirty days of 86,400 seconds, without calendar months and local time."""
-
-SHORTEST_PERIOD, LONGEST_PERIOD = timedelta(hours=1), timedelta(days=3660)
 CODE = re.compile(r"[A-Z0-9][A-Z0-9_]{0,31}")
 LONGEST_NAME = 64
 
@@ -22,7 +19,7 @@ class PlanTerms:
     code: str = field()  # "PREMIUM"
     name: str = field()
     price: Money = field()
-    period: timedelta = field(default=PERIOD)
+    cadence: Cadence = field(factory=Cadence.stated)
 
     @code.validator
     def _check_code(self, _attribute: object, value: str) -> None:
@@ -39,28 +36,23 @@ class PlanTerms:
         if value.minor <= 0:
             raise ValueError(f"price is {value} {value.currency}; it is more than zero")
 
-    @period.validator
-    def _check_period(self, _attribute: object, value: timedelta) -> None:
-        if not SHORTEST_PERIOD <= value <= LONGEST_PERIOD or value.microseconds:
-            raise ValueError(f"period is {value}; it takes whole seconds, from 1 hour to {LONGEST_PERIOD.days} days")
-
 
 @frozen(kw_only=True)
 class Plan:
-    """One version of a plan. Currency and period are the same in all versions of a plan."""
+    """One version of a plan. Currency and cadence are the same in all versions of a plan."""
 
     id: int
     code: str  # "PREMIUM"
     version: int
     name: str
     price: Money
-    period: timedelta = PERIOD
+    cadence: Cadence
     created_at: datetime
 
     @property
     def terms(self) -> PlanTerms:
         """The plan as the shop stated it."""
-        return PlanTerms(code=self.code, name=self.name, price=self.price, period=self.period)
+        return PlanTerms(code=self.code, name=self.name, price=self.price, cadence=self.cadence)
 
 
 DEFAULT_PLANS = (

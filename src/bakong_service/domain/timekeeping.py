@@ -24,29 +24,22 @@ class Clocks:
     bakong: datetime | None = None  # the `Date` of its last answer, and what the monotonic clock has counted since
 
 
-@frozen
-class Verdict:
-    """The time that the clocks agree on; None if they disagree and no two of them can settle it."""
+def agreed_time(clocks: Clocks) -> datetime | None:
+    """Return the time that the clocks agree on; None if they disagree and no two of them can settle it.
 
-    time: datetime | None
-
-
-def judge(clocks: Clocks) -> Verdict:
-    """Compare the machine's clock with the others.
-
-    If one of them disagrees, two others must agree with the machine's clock. If the database has no clock, Bakong's
-    alone is enough. If the database and Bakong agree with each other only, the database's time counts.
+    If a clock disagrees with the machine's, two others must agree with the machine's. If the database has no clock,
+    Bakong's alone is enough. If the database and Bakong agree with each other only, the database's time counts.
     """
     others = [moment for moment in (clocks.steady, clocks.database, clocks.bakong) if moment is not None]
     agreeing = sum(_agree(clocks.own, moment) for moment in others)
     if agreeing == len(others) or agreeing > 1:
-        return Verdict(clocks.own)
+        return clocks.own
     if clocks.bakong is not None:
         if clocks.database is None and _agree(clocks.own, clocks.bakong):
-            return Verdict(clocks.own)
+            return clocks.own
         if clocks.database is not None and _agree(clocks.database, clocks.bakong):
-            return Verdict(clocks.database)
-    return Verdict(None)
+            return clocks.database
+    return None
 
 
 def _agree(one: datetime, other: datetime) -> bool:

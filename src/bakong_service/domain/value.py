@@ -70,7 +70,8 @@ def revalued(period: Period, minor: int, now: datetime) -> Period:
 
 def need(period: Period, plan: Plan, now: datetime) -> int:
     """Return what the rest of a period costs under a plan."""
-    return rounded(prorated(Fraction(plan.price.minor), remaining(period, now), plan.period))
+    whole = plan.cadence.end_of_period(period.starts_at) - period.starts_at
+    return rounded(prorated(Fraction(plan.price.minor), remaining(period, now), whole))
 
 
 @frozen

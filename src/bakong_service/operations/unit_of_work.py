@@ -13,7 +13,7 @@ from bakong_service.domain.money import Money
 from bakong_service.operations.business import Business
 from bakong_service.storage import audit
 from bakong_service.storage.ledger import entries as ledger
-from bakong_service.storage.ledger.entries import Cause
+from bakong_service.storage.ledger.entries import MoveCause
 from bakong_service.storage.webhooks import outbox
 
 T = TypeVar("T")
@@ -62,7 +62,9 @@ class UnitOfWork:
         """Append an event to the outbox and return its reference. `first` says that its subject has no event yet."""
         return outbox.append(self.connection, self.business.identifiers, event, first=first, now=self.now)
 
-    def move(self, amount: Money, source: Account, target: Account, cause: Cause, *, origin: str | None = None) -> None:
+    def move(
+        self, amount: Money, source: Account, target: Account, cause: MoveCause, *, origin: str | None = None
+    ) -> None:
         """Move value from one ledger account to another, as `storage.ledger.entries.move` does."""
         ledger.move(
             self.connection, self.business.identifiers, amount, source, target, cause, origin=origin, now=self.now

@@ -36,7 +36,7 @@ class Plan:
             plan,
             amount=str(plan.price),
             currency=Currency(plan.price.currency),
-            period_seconds=int(plan.period.total_seconds()),
+            **plan.cadence.shown,
             on_sale=on_sale,
         )
 

@@ -45,7 +45,7 @@ plans = Table(
     Column("name", Text, nullable=False),
     Column("price_minor", BigInteger, nullable=False),
     Column("currency", Text, nullable=False),
-    Column("period_seconds", BigInteger, nullable=False),
+    Column("cadence", Text, nullable=False),  # a duration of ISO 8601
     Column("created_at", Moment, nullable=False),
     UniqueConstraint("code", "version"),
     CheckConstraint("price_minor > 0", "price_positive"),

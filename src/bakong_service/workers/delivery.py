@@ -23,7 +23,7 @@ from bakong_service.operations.webhooks import deliveries as operations
 from bakong_service.operations.webhooks.deliveries import Assignment, Attempt
 from bakong_service.storage.engine.executor import Executor
 from bakong_service.storage.webhooks import deliveries
-from bakong_service.storage.webhooks.deliveries import Claim
+from bakong_service.storage.webhooks.deliveries import ClaimedDelivery
 from bakong_service.vault import Unopenable
 from bakong_service.webhooks.sender import Sender
 from bakong_service.webhooks.signing import sign
@@ -66,7 +66,7 @@ class Deliverer:
         self._sender = sender or Sender(business.webhooks.targets)
         self._recorder = Recorder(self._record)
         self._under_way: set[asyncio.Task[None]] = set()  # attempts that aren't recorded
-        self._posting: set[Claim] = set()  # those that aren't answered: each has a place
+        self._posting: set[ClaimedDelivery] = set()  # those that aren't answered: each has a place
 
     async def step(self, now: datetime) -> datetime:
         """Start an attempt at each due delivery whose endpoint has a free place. Return when to call `step` again.
@@ -109,7 +109,7 @@ class Deliverer:
         await self.ended()
         self._sender.close()
 
-    def _ended(self, claim: Claim, task: asyncio.Task[None]) -> None:
+    def _ended(self, claim: ClaimedDelivery, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
         self._give_back(claim)
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -117,7 +117,7 @@ class Deliverer:
             self.counts["not_recorded"] += 1
             log.error("webhook_not_recorded", task=task.get_name(), exc_info=error)
 
-    def _give_back(self, claim: Claim) -> None:
+    def _give_back(self, claim: ClaimedDelivery) -> None:
         """Give the place of a post to the next post. A record needs no place."""
         self._posting.discard(claim)
         self.wake.set()

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import Connection
 
 from bakong_service.clock import Clock
-from bakong_service.domain.timekeeping import JUMP, Clocks, is_harmful, is_notable, judge, told_date
+from bakong_service.domain.timekeeping import JUMP, Clocks, agreed_time, is_harmful, is_notable, told_date
 from bakong_service.storage.bakong import provider_clock
 from bakong_service.storage.engine.executor import Executor
 
@@ -65,15 +65,15 @@ class Timekeeper:
     async def agreed(self) -> bool:
         """Return whether another clock confirms the time. Follow a jump of the clock that others confirm."""
         clock, clocks = self._clock, await self._read()
-        if judge(clocks).time is None and await self._hear():
+        if agreed_time(clocks) is None and await self._hear():
             clocks = await self._read()
-        verdict = judge(clocks)
-        if verdict.time is not None:
-            moved = verdict.time - clock.world()
-            clock.agree(verdict.time)
+        agreed = agreed_time(clocks)
+        if agreed is not None:
+            moved = agreed - clock.world()
+            clock.agree(agreed)
             if abs(moved) > JUMP:
                 log.warning("clock_moved", seconds=moved.total_seconds())
-        self._tell(verdict.time is not None, clocks)
+        self._tell(agreed is not None, clocks)
         return self.is_trusted
 
     async def heard(self, response: httpx.Response) -> None:

@@ -1,15 +1,17 @@
 """A `KHQR` draws itself: its own payload and texts, into bytes, text or a file that is never half written."""
 
 import base64
+import inspect
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zxingcpp
 from PIL import Image
 
-from bakong_khqr import KHQR, images
+from bakong_khqr import KHQR, CardOptions, PictureOptions, images
 from bakong_khqr._whole_file import write_file
 
 
@@ -36,6 +38,20 @@ def test_options_reach_the_picture(static: KHQR) -> None:
     assert static.to_svg(icon=icon, icon_size=0.1) == images.svg(static.payload, icon=icon, icon_size=0.1)
     assert base64.b64decode(static.to_data_uri("png", icon=icon, icon_size=0.1).partition(",")[2]) == small
     assert static.to_terminal(border=2) == images.terminal(static.payload, border=2)
+
+
+def defaults(draw: Any) -> dict[str, Any]:
+    """The optional arguments of a function that draws, without the texts and pictures that a code or a caller gives."""
+    given = {"icon", "logo", "fonts", "amount_text", "merchant_name_alternate"}
+    parameters = inspect.signature(draw).parameters.values()
+    return {each.name: each.default for each in parameters if each.default is not each.empty and each.name not in given}
+
+
+def test_png_and_svg_take_the_declared_options_with_the_same_defaults() -> None:
+    assert defaults(images.png) == defaults(images.svg)
+    assert defaults(images.png).keys() == PictureOptions.__annotations__.keys()
+    assert defaults(images.card_png) == defaults(images.card_svg)
+    assert defaults(images.card_png).keys() == CardOptions.__annotations__.keys()
 
 
 @pytest.mark.parametrize(

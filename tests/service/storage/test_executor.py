@@ -23,7 +23,7 @@ def add(number: int, *, fail: bool = False) -> Callable[[Connection], int]:
     def operation(connection: Connection) -> int:
         row = {
             "id": number, "code": uuid4().hex, "version": 1, "name": "Plan", "price_minor": 50, "currency": "USD",
-            "period_seconds": 1, "created_at": NOW,
+            "cadence": "PT1S", "created_at": NOW,
         }  # fmt: skip
         connection.execute(insert(plans).inline(), row)
         if fail:

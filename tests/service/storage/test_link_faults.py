@@ -53,7 +53,7 @@ class Work:
     def _row(self) -> dict[str, Any]:
         return {
             "id": uuid4().int >> 65, "code": self.code, "version": 1, "name": "Plan", "price_minor": 50,
-            "currency": "USD", "period_seconds": 1, "created_at": NOW,
+            "currency": "USD", "cadence": "PT1S", "created_at": NOW,
         }  # fmt: skip
 
 

@@ -29,7 +29,7 @@ PAYMENT: dict[str, Any] = {
     "watch_until": NOW, "next_check_at": None,
 }  # fmt: skip
 PLAN: dict[str, Any] = {
-    "id": 7, "code": "gold", "version": 1, "name": "Plan", "price_minor": 50, "currency": "USD", "period_seconds": 1,
+    "id": 7, "code": "gold", "version": 1, "name": "Plan", "price_minor": 50, "currency": "USD", "cadence": "PT1S",
     "created_at": NOW,
 }  # fmt: skip
 WANTED = select(payments).where(payments.c.reference == bindparam("wanted"), literal(7) == 7).limit(1)

@@ -41,7 +41,7 @@ async def executor(path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 def write(connection: Connection, name: str = "Plan") -> None:
     row = {
         "id": uuid4().int >> 65, "code": uuid4().hex, "version": 1, "name": name, "price_minor": 50,
-        "currency": "USD", "period_seconds": 1, "created_at": NOW,
+        "currency": "USD", "cadence": "PT1S", "created_at": NOW,
     }  # fmt: skip
     connection.execute(insert(plans).inline(), row)
 

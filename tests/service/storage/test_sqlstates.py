@@ -64,7 +64,7 @@ async def near(postgresql_url: str) -> AsyncIterator[PostgresqlExecutor]:
 def row() -> dict[str, Any]:
     return {
         "id": uuid4().int >> 65, "code": uuid4().hex, "version": 1, "name": "Plan", "price_minor": 50,
-        "currency": "USD", "period_seconds": 1, "created_at": NOW,
+        "currency": "USD", "cadence": "PT1S", "created_at": NOW,
     }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from bakong_service.domain.money import Money
 from bakong_service.operations.unit_of_work import UnitOfWork
 from bakong_service.storage.engine.executor import DatabaseUnavailable
 from bakong_service.storage.ledger import entries as ledger
-from bakong_service.storage.ledger.entries import Cause, Holding
+from bakong_service.storage.ledger.entries import Holding, MoveCause
 from bakong_service.storage.schema import ledger_balances, ledger_entries
 from kit.till import Till
 
@@ -34,7 +34,7 @@ def move(desk: Till) -> Callable[..., Any]:
         minor: int, source: Account, target: Account, *, origin: str | None = None, currency: str = "USD"
     ) -> None:
         desk.later(seconds=1)
-        cause = Cause(Reason.PAID, "pay_1")
+        cause = MoveCause(Reason.PAID, "pay_1")
         money = Money(minor, currency)
         await desk.do(lambda work: work.move(money, source, target, cause, origin=origin))
 

@@ -1,13 +1,13 @@
 """Plans: where they come from, what they cost from when on, and a plans file that can't be misread."""
 
 import json
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bakong_khqr.money import Currency
+from bakong_service.domain.cadence import Cadence
 from bakong_service.domain.errors import Invalid
 from bakong_service.domain.money import EXPONENTS, LEAST, Money
 from bakong_service.domain.plan import DEFAULT_PLANS, PlanTerms
@@ -22,7 +22,7 @@ PREMIUM = {"code": "PREMIUM", "name": "Premium", "price": "0.50", "currency": "U
 
 
 def terms(price: int = 50, currency: str = "USD", code: str = "NEW", days: int = 30) -> PlanTerms:
-    return PlanTerms(code=code, name="New", price=Money(price, currency), period=timedelta(days=days))
+    return PlanTerms(code=code, name="New", price=Money(price, currency), cadence=Cadence.stated(period_days=days))
 
 
 @pytest.mark.anyio
@@ -105,9 +105,22 @@ def test_a_plans_file_in_toml_and_in_json_say_the_same(tmp_path: Path) -> None:
     as_json.write_text(json.dumps({"plans": [PREMIUM, year]}), encoding="utf-8")
     expected = (
         PlanTerms(code="PREMIUM", name="Premium", price=Money(50, "USD")),
-        PlanTerms(code="YEAR_KHR", name="ប្រចាំឆ្នាំ", price=Money(20000, "KHR"), period=timedelta(days=365)),
+        PlanTerms(code="YEAR_KHR", name="ប្រចាំឆ្នាំ", price=Money(20000, "KHR"), cadence=Cadence.stated(period_days=365)),
     )
     assert read_plans(toml) == read_plans(as_json) == expected
+
+
+@pytest.mark.parametrize("days", [1, 30, 3660])
+def test_a_cadence_is_stored_and_read_back(days: int) -> None:
+    cadence = Cadence.stated(period_days=days)
+    assert cadence.stored == f"PT{days * 86_400}S"
+    assert Cadence.from_stored(cadence.stored) == cadence
+
+
+@pytest.mark.parametrize("days", [-1, 0, 3661, 10**12])
+def test_a_cadence_that_no_plan_may_have_is_refused(days: int) -> None:
+    with pytest.raises(ValueError, match=r"^period"):
+        Cadence.stated(period_days=days)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bakong_service.domain.cadence import Cadence
 from bakong_service.domain.money import Money
 from bakong_service.domain.plan import Plan
 from bakong_service.domain.subscription import Period
@@ -37,7 +38,9 @@ DAY = timedelta(days=1)
 
 def plan(minor: int, code: str = "PLAN", period: timedelta = MONTH) -> Plan:
     """A plan at this price."""
-    return Plan(id=1, code=code, version=1, name=code, price=Money(minor, "USD"), period=period, created_at=START)
+    return Plan(
+        id=1, code=code, version=1, name=code, price=Money(minor, "USD"), cadence=Cadence(period), created_at=START
+    )
 
 
 def period(minor: int, *, number: int = 1, starts_at: datetime = START, length: timedelta = MONTH) -> Period:

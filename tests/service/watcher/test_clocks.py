@@ -12,7 +12,7 @@ from bakong_service.clock import Clock
 from bakong_service.domain.money import Money
 from bakong_service.domain.payment import NewPayment, Payment, PaymentStatus
 from bakong_service.domain.subscription import Status, Subscription
-from bakong_service.domain.timekeeping import Clocks, Verdict, judge, told_date
+from bakong_service.domain.timekeeping import Clocks, agreed_time, told_date
 from bakong_service.operations.payments import requests as payments
 from bakong_service.storage.bakong import provider_clock
 from bakong_service.storage.checks.facts import facts
@@ -58,7 +58,7 @@ NEAR, FAR, FARTHER = T + timedelta(seconds=50), T + timedelta(hours=26), T - tim
     ],
 )
 def test_two_clocks_have_to_agree(clocks: Clocks, time: datetime | None) -> None:
-    assert judge(clocks) == Verdict(time)
+    assert agreed_time(clocks) == time
 
 
 @pytest.mark.parametrize(

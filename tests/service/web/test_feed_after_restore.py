@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from bakong_service.domain.event import NewEvent
-from bakong_service.domain.feed import FIRST_EPOCH, Place
+from bakong_service.domain.feed import FIRST_EPOCH, FeedPlace
 from bakong_service.operations.recovery import recovering
 from bakong_service.operations.unit_of_work import UnitOfWork
 from bakong_service.operations.webhooks import dispatching
@@ -145,8 +145,8 @@ async def test_a_cursor_of_an_unknown_epoch_is_refused(
 
 
 async def test_a_place_says_which_event_it_stands_after() -> None:
-    place = Place.of(FIRST_EPOCH, 7, "evt_1")
-    assert Place.from_bytes(place.as_bytes()) == place
+    place = FeedPlace.of(FIRST_EPOCH, 7, "evt_1")
+    assert FeedPlace.from_bytes(place.as_bytes()) == place
     assert place.stands(FIRST_EPOCH, "evt_1")
     assert not place.stands(FIRST_EPOCH, "evt_2")
     assert not place.stands(FIRST_EPOCH, None)

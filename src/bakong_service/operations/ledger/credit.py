@@ -16,7 +16,7 @@ from bakong_service.domain.value import Charge, charge
 from bakong_service.operations.unit_of_work import UnitOfWork
 from bakong_service.resources import GrantedCredit
 from bakong_service.storage.ledger import entries as ledger
-from bakong_service.storage.ledger.entries import Cause
+from bakong_service.storage.ledger.entries import MoveCause
 from bakong_service.storage.subscriptions import subscription_payments
 from bakong_service.storage.subscriptions.subscriptions import lock_user
 
@@ -46,7 +46,7 @@ def set_aside(work: UnitOfWork, payment: Payment) -> None:
             Money(payment.credit_reserved, payment.amount.currency),
             accounts.credit(owner(payment)),
             accounts.set_aside(payment.reference),
-            Cause(Reason.SET_ASIDE, payment.reference),
+            MoveCause(Reason.SET_ASIDE, payment.reference),
         )
 
 
@@ -57,7 +57,7 @@ def give_back(work: UnitOfWork, payment: Payment) -> None:
             _aside(work, payment),
             accounts.set_aside(payment.reference),
             accounts.credit(owner(payment)),
-            Cause(Reason.GIVEN_BACK, payment.reference),
+            MoveCause(Reason.GIVEN_BACK, payment.reference),
         )
 
 
@@ -91,9 +91,9 @@ def grant(work: UnitOfWork, user_id: str, amount: Money, *, reason: str) -> Gran
     reference, account = work.reference("gift"), accounts.credit(user_id)
     if amount.minor > 0:
         origin = accounts.gift_origin(reference)
-        work.move(amount, GIFT, account, Cause(Reason.GRANTED, reference), origin=origin)
+        work.move(amount, GIFT, account, MoveCause(Reason.GRANTED, reference), origin=origin)
     else:
-        work.move(Money(-amount.minor, amount.currency), account, LOST, Cause(Reason.REMOVED, reference))
+        work.move(Money(-amount.minor, amount.currency), account, LOST, MoveCause(Reason.REMOVED, reference))
     work.audit(
         "credit.given" if amount.minor > 0 else "credit.removed",
         reference,

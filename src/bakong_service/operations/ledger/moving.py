@@ -21,7 +21,7 @@ from bakong_service.domain.value import Share
 from bakong_service.operations.ledger.credit import owner
 from bakong_service.operations.unit_of_work import UnitOfWork
 from bakong_service.storage.ledger import entries as ledger
-from bakong_service.storage.ledger.entries import Cause
+from bakong_service.storage.ledger.entries import MoveCause
 from bakong_service.storage.payments.receipts import Receipt
 from bakong_service.storage.subscriptions import periods
 
@@ -36,7 +36,7 @@ def serve(work: UnitOfWork, subscription: Subscription) -> None:
     """Move the value that service has used up by `now` out of the periods, in proportion to the time gone by."""
     paid = periods.from_number(work.connection, subscription.id, subscription.period_number)
     held = ledger.balances(work.connection, {period.id: accounts.period(period.id) for period in paid})
-    cause = Cause(Reason.SERVED, subscription.reference)
+    cause = MoveCause(Reason.SERVED, subscription.reference)
     for period in paid:
         used = held.get(period.id, 0) - value.held(period, work.now)
         money = Money(used, period.plan.price.currency)
@@ -47,25 +47,27 @@ def await_decision(work: UnitOfWork, receipt: Receipt, *, cause: str) -> None:
     """Put money that an operator has to decide about into a ledger account. The ledger holds only whole minor units."""
     if receipt.money is not None:
         origin = accounts.receipt_origin(receipt.id)
-        seen = Cause(Reason.SEEN, cause)
+        seen = MoveCause(Reason.SEEN, cause)
         work.move(receipt.money, OUTSIDE, accounts.review(receipt.id), seen, origin=origin)
 
 
 def decide(work: UnitOfWork, receipt: Receipt, target: Account, reason: Reason, *, cause: str) -> None:
     """Move money that waited for a decision to the account that the operator chose."""
     if receipt.money is not None:
-        decided = Cause(reason, cause)
+        decided = MoveCause(reason, cause)
         work.move(receipt.money, accounts.review(receipt.id), target, decided)
 
 
 def take_one_off(work: UnitOfWork, payment: Payment, incoming: Incoming) -> None:
     """Serve the money of a one-off payment at once, because only the main backend knows what the payment bought."""
-    work.move(incoming.money, incoming.account, SERVED, Cause(Reason.PAID, payment.reference), origin=_origin(incoming))
+    work.move(
+        incoming.money, incoming.account, SERVED, MoveCause(Reason.PAID, payment.reference), origin=_origin(incoming)
+    )
 
 
 def take_as_credit(work: UnitOfWork, payment: Payment, incoming: Incoming) -> None:
     """Turn all money of a payment into the user's credit, because what it should buy isn't available any more."""
-    cause = Cause(Reason.OUTDATED, payment.reference)
+    cause = MoveCause(Reason.OUTDATED, payment.reference)
     user = accounts.credit(owner(payment))
     work.move(incoming.money, incoming.account, user, cause, origin=_origin(incoming))
 
@@ -77,7 +79,7 @@ def pay_with_credit(
 
     If both are less than the periods need, the periods hold less: the shop waives the rest of the price.
     """
-    cause = Cause(Reason.SPENT, subscription.reference)
+    cause = MoveCause(Reason.SPENT, subscription.reference)
     wanting, user = _wanting(shares, paid), accounts.credit(subscription.user_id)
     _even_out(work, shares, paid, wanting, user, cause)
     _pour(work, wanting, user, credit, cause)
@@ -92,7 +94,7 @@ def pay(
     that was returned when the payment closed. What is left becomes the user's credit. If an operator accepts less than
     the price, the periods hold less: the shop gives the rest away, and no ledger account receives value for it.
     """
-    cause = Cause(Reason.PAID, payment.reference)
+    cause = MoveCause(Reason.PAID, payment.reference)
     currency, user = payment.amount.currency, accounts.credit(owner(payment))
     aside = accounts.set_aside(payment.reference)
     wanting = _wanting(shares, paid)
@@ -108,7 +110,7 @@ def pay(
 
 def free(work: UnitOfWork, subscription: Subscription, shares: Sequence[Share], paid: Sequence[Period]) -> None:
     """Move the value that a change of plan frees: first into the other periods, and the rest to the user's credit."""
-    cause = Cause(Reason.PLAN_CHANGED, subscription.reference)
+    cause = MoveCause(Reason.PLAN_CHANGED, subscription.reference)
     by_number = {period.number: accounts.period(period.id) for period in paid}
     user, currency = accounts.credit(subscription.user_id), subscription.plan.price.currency
     for move in value.freed(shares):
@@ -142,7 +144,7 @@ def freed_gift(work: UnitOfWork, shares: Sequence[Share], paid: Sequence[Period]
 def lose(work: UnitOfWork, subscription: Subscription) -> int:
     """Move the value of a subscription that ends at once to `lost`. Return how many minor units that is."""
     serve(work, subscription)
-    cause = Cause(Reason.CANCELLED, subscription.reference)
+    cause = MoveCause(Reason.CANCELLED, subscription.reference)
     lost, ended = 0, []
     for period in unserved(work, subscription):
         held = value.held(period, work.now)
@@ -181,7 +183,7 @@ def _even_out(
     paid: Sequence[Period],
     wanting: dict[int, int],
     user: Account,
-    cause: Cause,
+    cause: MoveCause,
 ) -> None:
     """Move the excess of periods into the periods that need value, and the rest to the user's credit."""
     by_number = {period.number: period for period in paid}
@@ -193,7 +195,7 @@ def _even_out(
             _release(work, accounts.period(period.id), over, user, cause)
 
 
-def _release(work: UnitOfWork, source: Account, money: Money, user: Account, cause: Cause) -> None:
+def _release(work: UnitOfWork, source: Account, money: Money, user: Account, cause: MoveCause) -> None:
     """Move value that no period needs out of a period, to the user's credit.
 
     Service that stays after a refund is the shop's gift. Its value goes back to the shop, because the payer already has
@@ -205,7 +207,12 @@ def _release(work: UnitOfWork, source: Account, money: Money, user: Account, cau
 
 
 def _pour(
-    work: UnitOfWork, wanting: dict[int, int], source: Account, money: Money, cause: Cause, origin: str | None = None
+    work: UnitOfWork,
+    wanting: dict[int, int],
+    source: Account,
+    money: Money,
+    cause: MoveCause,
+    origin: str | None = None,
 ) -> Money:
     """Move money from one account into the periods that still need it. Return the money for which there is no need.
 

@@ -52,7 +52,7 @@ def offer(work: UnitOfWork, terms: PlanTerms) -> Plan:
             return newest
         for name, before, after in (
             ("currency", newest.price.currency, terms.price.currency),
-            ("period", newest.period, terms.period),
+            ("period", newest.cadence, terms.cadence),
         ):
             if before != after:
                 rule = f"the {name} of {terms.code} is {before} and can't become {after}; sell it under another code"
@@ -63,7 +63,7 @@ def offer(work: UnitOfWork, terms: PlanTerms) -> Plan:
         version=1 if newest is None else newest.version + 1,
         name=terms.name,
         price=terms.price,
-        period=terms.period,
+        cadence=terms.cadence,
         created_at=work.now,
     )
     plans.add(work.connection, plan)

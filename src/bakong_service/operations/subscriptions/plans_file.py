@@ -5,22 +5,22 @@ code = "PREMIUM"        # 1 to 32 of A-Z, 0-9 and _
 name = "Premium"
 price = "0.50"          # a string, with the decimals of the currency
 currency = "USD"        # or KHR
-period_days = 30        # 30 if it is left out
+period_days = 30        # 30 if it is left out; `StatedCadence` has the members that say how long a period is
 """
 
 import json
 import tomllib
 from collections.abc import Mapping
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from bakong_khqr.money import Currency, write_amount
+from bakong_service.domain.cadence import Cadence, StatedCadence
 from bakong_service.domain.money import EXPONENTS, Money
-from bakong_service.domain.plan import PERIOD, PlanTerms
+from bakong_service.domain.plan import PlanTerms
 
-_MEMBERS = {"code": str, "name": str, "price": str, "currency": str, "period_days": int}
+_MEMBERS = {"code": str, "name": str, "price": str, "currency": str, **StatedCadence.__annotations__}
 _REQUIRED = ("code", "name", "price", "currency")
 
 
@@ -60,9 +60,9 @@ def _plan(where: str, plan: Any) -> PlanTerms:
         raise PlansFileError(f"{where}: currency is {plan['currency']}; it takes {' or '.join(EXPONENTS)}")
     try:
         price = _price(plan["price"], Currency(plan["currency"]))
-        period = timedelta(days=plan["period_days"]) if "period_days" in plan else PERIOD
-        return PlanTerms(code=plan["code"], name=plan["name"], price=price, period=period)
-    except (ValueError, OverflowError) as error:
+        cadence = Cadence.stated(**{name: plan[name] for name in StatedCadence.__annotations__ if name in plan})
+        return PlanTerms(code=plan["code"], name=plan["name"], price=price, cadence=cadence)
+    except ValueError as error:
         raise PlansFileError(f"{where}: {error}") from error
 
 

@@ -145,7 +145,7 @@ def _check_renews(live: Subscription, plan: Plan) -> None:
 
 def check_comparable(live: Subscription, plan: Plan) -> None:
     """Raise `Conflict` if the plans can't be compared, because their currencies or periods differ."""
-    if (plan.price.currency, plan.period) != (live.plan.price.currency, live.plan.period):
+    if (plan.price.currency, plan.cadence) != (live.plan.price.currency, live.plan.cadence):
         raise Conflict(
             "plan_not_comparable",
             f"the plan of {live.reference}, {live.plan.code}, has another currency or period than {plan.code}: "

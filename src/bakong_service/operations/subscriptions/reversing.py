@@ -115,7 +115,7 @@ def _take(
     """Take value from its accounts. Return what was taken back, and how much from each period."""
     taken: dict[str, Counter[str]] = {}
     by_period: Counter[int] = Counter()
-    why = ledger.Cause(Reason.REVERSED if reverse else Reason.REFUNDED, payment.reference)
+    why = ledger.MoveCause(Reason.REVERSED if reverse else Reason.REFUNDED, payment.reference)
     for holding in holdings:
         kind, money = holding.account.kind, holding.money
         if kind in (AccountKind.OUTSIDE, AccountKind.GIFT, AccountKind.REVIEW):
@@ -129,7 +129,7 @@ def _take(
     return _written(taken), by_period
 
 
-def _return(work: UnitOfWork, payment: Payment, holding: Holding, why: ledger.Cause, *, keeps_place: bool) -> None:
+def _return(work: UnitOfWork, payment: Payment, holding: Holding, why: ledger.MoveCause, *, keeps_place: bool) -> None:
     """Move value back to the payer or the shop. With `keeps_place`, the shop's gift takes its place."""
     if accounts.is_gift(holding.origin):
         if not keeps_place:

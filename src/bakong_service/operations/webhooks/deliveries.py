@@ -14,7 +14,7 @@ from bakong_service.operations.unit_of_work import UnitOfWork
 from bakong_service.operations.webhooks.endpoints import disable, place_of
 from bakong_service.storage.engine.signals import DELIVERIES, signal
 from bakong_service.storage.webhooks import deliveries, delivery_records, endpoints, outbox
-from bakong_service.storage.webhooks.deliveries import Claim, Ending
+from bakong_service.storage.webhooks.deliveries import ClaimedDelivery, Ending
 from bakong_service.storage.webhooks.endpoints import SealedSecret
 from bakong_service.vault import Vault
 
@@ -26,7 +26,7 @@ _FORGOTTEN_AT_ONCE = 1000
 class Assignment:
     """A delivery that a worker has claimed, with everything that an attempt needs."""
 
-    claim: Claim
+    claim: ClaimedDelivery
     event: Event
     endpoint: str  # its reference, we_...
     url: str
@@ -48,13 +48,13 @@ class Attempt:
     retry_after: timedelta | None
 
     @property
-    def claim(self) -> Claim:
+    def claim(self) -> ClaimedDelivery:
         """The claim that the attempt was made under."""
         return self.assignment.claim
 
 
 def claim(work: UnitOfWork, free: Mapping[int, int]) -> list[Assignment]:
-    """Claim due deliveries: at most `free[endpoint id]` for each endpoint."""
+    """ClaimedDelivery due deliveries: at most `free[endpoint id]` for each endpoint."""
     claims = [
         taken
         for endpoint_id, places in free.items()

@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 
 from bakong_service.domain.errors import NotFound
 from bakong_service.domain.event import Event
-from bakong_service.domain.feed import Place
+from bakong_service.domain.feed import FeedPlace
 from bakong_service.resources import DeliveryWithAttempts
 from bakong_service.storage.webhooks import delivery_records, outbox, restores
 
@@ -13,7 +13,7 @@ from bakong_service.storage.webhooks import delivery_records, outbox, restores
 class FeedRestored(Exception):  # noqa: N818 - what happened
     """The reader's place belongs to a part of the feed that a restore lost. `go_on_at` is the last place it kept."""
 
-    def __init__(self, go_on_at: Place | None) -> None:
+    def __init__(self, go_on_at: FeedPlace | None) -> None:
         super().__init__("the database was restored from a backup")
         self.go_on_at = go_on_at
 
@@ -24,15 +24,15 @@ class FeedPart:
 
     events: list[Event]
     has_more: bool
-    first: Place | None
-    last: Place | None
+    first: FeedPlace | None
+    last: FeedPlace | None
 
 
 def feed_part(
     connection: Connection,
     *,
-    after: Place | None,
-    before: Place | None,
+    after: FeedPlace | None,
+    before: FeedPlace | None,
     limit: int,
     event_type: str | None = None,
     subject: str | None = None,
@@ -44,7 +44,7 @@ def feed_part(
         if not asked.stands(epoch, standing):
             kept = asked.kept_position(restores.every(connection), standing)
             reference = outbox.reference_at(connection, kept)
-            raise FeedRestored(None if reference is None else Place.of(epoch, kept, reference))
+            raise FeedRestored(None if reference is None else FeedPlace.of(epoch, kept, reference))
     found = outbox.feed(
         connection,
         above=None if after is None else after.position,
@@ -57,7 +57,8 @@ def feed_part(
     if before is not None:
         events.reverse()
     first, last = (
-        Place.of(epoch, events[end].feed_position or 0, events[end].reference) if events else asked for end in (0, -1)
+        FeedPlace.of(epoch, events[end].feed_position or 0, events[end].reference) if events else asked
+        for end in (0, -1)
     )
     return FeedPart(events=events, has_more=len(found) > limit, first=first, last=last)
 

@@ -20,7 +20,7 @@ _balances = ledger_balances.c
 
 
 @frozen
-class Cause:
+class MoveCause:
     """Why value moves: the reason, and the reference of its cause."""
 
     reason: Reason
@@ -42,7 +42,7 @@ def move(
     amount: Money,
     source: Account,
     target: Account,
-    cause: Cause,
+    cause: MoveCause,
     *,
     origin: str | None = None,
     now: datetime,

@@ -1,10 +1,11 @@
 """Plans, their versions, and which plans are on sale. A version never changes: a new price is a new row."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select, text
 
+from bakong_service.domain.cadence import Cadence
 from bakong_service.domain.money import Money
 from bakong_service.domain.plan import Plan
 from bakong_service.storage.engine.inserting import insert_new
@@ -76,7 +77,7 @@ def add(connection: Connection, plan: Plan) -> None:
             "name": plan.name,
             "price_minor": plan.price.minor,
             "currency": plan.price.currency,
-            "period_seconds": int(plan.period.total_seconds()),
+            "cadence": plan.cadence.stored,
             "created_at": plan.created_at,
         },
     )
@@ -90,6 +91,6 @@ def read(row: RowMapping | dict[str, Any]) -> Plan:
         version=row["version"],
         name=row["name"],
         price=Money(row["price_minor"], row["currency"]),
-        period=timedelta(seconds=row["period_seconds"]),
+        cadence=Cadence.from_stored(row["cadence"]),
         created_at=row["created_at"],
     )

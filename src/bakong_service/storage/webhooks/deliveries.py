@@ -78,7 +78,7 @@ class NewDelivery:
 
 
 @frozen(kw_only=True)
-class Claim:
+class ClaimedDelivery:
     """A delivery that the caller may try until its lease ends."""
 
     id: int
@@ -94,7 +94,7 @@ class Claim:
 class Ending:
     """How a claimed delivery stands after an attempt."""
 
-    claim: Claim
+    claim: ClaimedDelivery
     state: DeliveryState
     next_attempt_at: datetime | None
     last_status: int | None
@@ -152,12 +152,12 @@ def next_due(connection: Connection) -> dict[int, datetime]:
     return {endpoint_id: due for endpoint_id, due in rows if due is not None}
 
 
-def claim(connection: Connection, endpoint_id: int, *, limit: int, now: datetime) -> list[Claim]:
+def claim(connection: Connection, endpoint_id: int, *, limit: int, now: datetime) -> list[ClaimedDelivery]:
     """Claim up to `limit` due deliveries of an endpoint, longest due first. Two workers never get the same one."""
     ends = now + LEASE
     values = {"endpoint": endpoint_id, "most": limit, "moment": now, "ends": ends, "lease": microseconds(ends)}
     rows = prepared(connection.dialect, _CLAIM).rows(connection, values)
-    return [Claim(**dict(zip(_CLAIMED, row, strict=True))) for row in rows]
+    return [ClaimedDelivery(**dict(zip(_CLAIMED, row, strict=True))) for row in rows]
 
 
 def end_attempts(connection: Connection, endings: Sequence[Ending], *, now: datetime) -> list[bool]:

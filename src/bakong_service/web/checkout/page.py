@@ -40,7 +40,7 @@ _HEADERS = {
 
 
 @frozen(kw_only=True)
-class Look:
+class ShownPayment:
     """What the database says of a payment whose page is shown."""
 
     payment: Payment
@@ -53,11 +53,11 @@ class Look:
 async def read(request: Request) -> Response:
     """Show the page of a payment."""
     service = of(request)
-    look = await _look(service, await find(request))
-    payment, now, language = look.payment, service.clock.now(), language_of(request)
+    shown = await _with_receipt(service, await find(request))
+    payment, now, language = shown.payment, service.clock.now(), language_of(request)
     is_away = await service.reach.is_away(service.executor, now)
     state = state_of(payment, now, is_away=is_away)
-    if state not in SETTLED and state is not State.REVIEW and look.newer is not None:
+    if state not in SETTLED and state is not State.REVIEW and shown.newer is not None:
         state = State.REPLACED
     symbol = await asyncio.to_thread(_symbol, service, payment) if is_payable(payment, now) else None
     title, do, dont = STATES[language][state]
@@ -72,17 +72,17 @@ async def read(request: Request) -> Response:
         is_final=state in FINAL,
         symbol=symbol,
         here=f"/pay/{request.path_params['token']}",
-        amount=_amount(look),
+        amount=_amount(shown),
         currency=payment.amount.currency,
         what=payment.description,
         number=payment.bill_number,
         expires_at=writing.clock(payment.qr_expires_at),
         expires_at_ms=int(payment.qr_expires_at.timestamp() * 1000),
         now_ms=int(now.timestamp() * 1000),
-        receipt=_receipt(service, look) if state in SETTLED or look.receipt is not None else None,
+        receipt=_receipt(service, shown) if state in SETTLED or shown.receipt is not None else None,
         may_hint=state in _HINTED and payment.status is not PaymentStatus.EXPIRED,
         may_renew=state is State.EXPIRED,
-        newer=None if look.newer is None else f"/pay/{tokens.token_of(service, look.newer)}",
+        newer=None if shown.newer is None else f"/pay/{tokens.token_of(service, shown.newer)}",
         back=payment.return_urls.back(is_paid=state in SETTLED) if payment.return_urls is not None else None,
     )
 
@@ -122,30 +122,30 @@ def render(request: Request, template: str, *, status: int = 200, **values: Any)
     return Response(html, status, headers, media_type="text/html")
 
 
-async def _look(service: Service, payment: Payment) -> Look:
+async def _with_receipt(service: Service, payment: Payment) -> ShownPayment:
     """Return the payment with its receipt, or with the payment that replaces it. A new payment has neither."""
     if payment.version == 1:
-        return Look(payment=payment)
+        return ShownPayment(payment=payment)
     if payment.status in _SETTLED:
-        return _shown(payment, await service.executor.read(lambda c: refunds.settled_receipt(c, payment)))
+        return _settled(payment, await service.executor.read(lambda c: refunds.settled_receipt(c, payment)))
     newer = await service.executor.read(lambda connection: payments.by_replaced(connection, payment.reference))
-    return Look(payment=payment, newer=newer)
+    return ShownPayment(payment=payment, newer=newer)
 
 
-def _shown(payment: Payment, seen: SettledReceipt | None) -> Look:
+def _settled(payment: Payment, seen: SettledReceipt | None) -> ShownPayment:
     """Return a payment for which money came, with its receipt and with what was sent back of it."""
     if seen is None:
-        return Look(payment=payment)
+        return ShownPayment(payment=payment)
     if seen.refunded is None:
         is_back = payment.status is PaymentStatus.REFUNDED  # the ledger doesn't have it: all of it was sent back
-        return Look(payment=payment, receipt=seen.receipt, refunded=_came(seen.receipt) if is_back else None)
-    return Look(payment=payment, receipt=seen.receipt, refunded=_some(seen.refunded), kept=_some(seen.kept))
+        return ShownPayment(payment=payment, receipt=seen.receipt, refunded=_came(seen.receipt) if is_back else None)
+    return ShownPayment(payment=payment, receipt=seen.receipt, refunded=_some(seen.refunded), kept=_some(seen.kept))
 
 
-def _amount(look: Look) -> str:
+def _amount(shown: ShownPayment) -> str:
     """Return what was paid if it is known, else what is asked for. They differ if the shop accepted another amount."""
-    money = look.payment.amount
-    return writing.amount(money.decimal, money.currency) if look.receipt is None else _came(look.receipt)
+    money = shown.payment.amount
+    return writing.amount(money.decimal, money.currency) if shown.receipt is None else _came(shown.receipt)
 
 
 def _came(receipt: Receipt) -> str:
@@ -160,14 +160,14 @@ def _some(money: Money | None) -> str | None:
     return writing.amount(money.decimal, money.currency) if money is not None and money.minor else None
 
 
-def _receipt(service: Service, look: Look) -> dict[str, str | None]:
-    payment, receipt = look.payment, look.receipt
+def _receipt(service: Service, shown: ShownPayment) -> dict[str, str | None]:
+    payment, receipt = shown.payment, shown.receipt
     payer = None
     if receipt is not None and receipt.from_account is not None:
         place = f"receipts.from_account_enc.{receipt.tx_hash}"
         payer = writing.masked(service.business.vault.open(receipt.from_account, place))
     time = None if payment.paid_at is None else writing.moment(payment.paid_at)
-    return {"payer": payer, "time": time, "refunded": look.refunded, "kept": look.kept}
+    return {"payer": payer, "time": time, "refunded": shown.refunded, "kept": shown.kept}
 
 
 def _symbol(service: Service, payment: Payment) -> Markup:

@@ -16,7 +16,7 @@ _GONE = (401, 404)
 
 
 @frozen
-class Page:
+class PageRoute:
     """One entry: a method and a path, and who answers. With `{token}` in its path it is open to that payment's payer.
 
     A problem is shown as a page to somebody who looks at it (`seen`), and as a problem document to a script.
@@ -60,18 +60,18 @@ class Page:
 
 
 # fmt: off
-PAGES: tuple[Page, ...] = (
-    Page("GET", "/pay/{token}", page.read),
-    Page("GET", "/pay/{token}/events", stream.read, seen=False),
-    Page("GET", "/pay/{token}/status", stream.status, seen=False),
-    Page("POST", "/pay/{token}/check", actions.check),
-    Page("GET", "/pay/{token}/deeplink", actions.deeplink, seen=False),
-    Page("GET", "/pay/{token}/open", actions.open_app),
-    Page("GET", "/pay/{token}/card.png", actions.card),
-    Page("POST", "/pay/{token}/new", actions.new_code),
-    Page("GET", "/l/{code}", links.read),
-    Page("POST", "/l/{code}", links.pay),
-    Page("GET", "/l/{code}/picture.png", links.picture, seen=False),
-    Page("GET", "/assets/{hash}/{name}", assets.read, seen=False),
+PAGES: tuple[PageRoute, ...] = (
+    PageRoute("GET", "/pay/{token}", page.read),
+    PageRoute("GET", "/pay/{token}/events", stream.read, seen=False),
+    PageRoute("GET", "/pay/{token}/status", stream.status, seen=False),
+    PageRoute("POST", "/pay/{token}/check", actions.check),
+    PageRoute("GET", "/pay/{token}/deeplink", actions.deeplink, seen=False),
+    PageRoute("GET", "/pay/{token}/open", actions.open_app),
+    PageRoute("GET", "/pay/{token}/card.png", actions.card),
+    PageRoute("POST", "/pay/{token}/new", actions.new_code),
+    PageRoute("GET", "/l/{code}", links.read),
+    PageRoute("POST", "/l/{code}", links.pay),
+    PageRoute("GET", "/l/{code}/picture.png", links.picture, seen=False),
+    PageRoute("GET", "/assets/{hash}/{name}", assets.read, seen=False),
 )
 # fmt: on

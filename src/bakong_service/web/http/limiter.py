@@ -28,7 +28,7 @@ _MOST_COUNTERS = 20_000  # in the process; the least recently used counter is dr
 
 
 @frozen
-class Allowance:
+class RateAllowance:
     """The rest of a rate after a request."""
 
     rate: limits.RateLimitItem
@@ -45,7 +45,7 @@ class Limiter:
     ) -> None:
         self._now, self._given_replicas, self._seen_replicas = now, replicas, 1
         self._here: OrderedDict[str, Counter] = OrderedDict()
-        self._waiting: list[tuple[Ask, asyncio.Future[Allowance]]] = []
+        self._waiting: list[tuple[Ask, asyncio.Future[RateAllowance]]] = []
         self._counting: asyncio.Task[None] | None = None
         self._away_until = 0.0
         self._redis = None if redis_url is None else _counters(redis_url)
@@ -60,7 +60,7 @@ class Limiter:
         if self._redis is not None:
             self._redis.close()
 
-    async def take(self, rate: limits.RateLimitItem, *names: str, strict: bool = False) -> Allowance:
+    async def take(self, rate: limits.RateLimitItem, *names: str, strict: bool = False) -> RateAllowance:
         """Count one request against a rate, if the rate isn't used up.
 
         The rate holds on average: a burst at the end of one window may be followed by other requests early in the next.
@@ -75,7 +75,7 @@ class Limiter:
         self._waiting.append((ask, answer))
         if self._counting is None:
             self._counting = asyncio.create_task(self._count_waiting(), name="limiter")
-        allowance: Allowance = await answer
+        allowance: RateAllowance = await answer
         return allowance
 
     async def _count_waiting(self) -> None:
@@ -89,7 +89,7 @@ class Limiter:
         finally:
             self._counting = None
 
-    async def _count(self, asks: list[Ask]) -> list[Allowance]:
+    async def _count(self, asks: list[Ask]) -> list[RateAllowance]:
         if self._redis is not None and self.is_shared:
             counted = await self._redis.count([(ask, self._here.get(ask.name, UNUSED)) for ask in asks])
             if counted is not None:
@@ -97,7 +97,7 @@ class Limiter:
             self._away_until = time.monotonic() + _AWAY_SECONDS
         return [self._count_here(ask) for ask in asks]
 
-    def _shared(self, asks: list[Ask], counted: "Counted") -> list[Allowance]:
+    def _shared(self, asks: list[Ask], counted: "Counted") -> list[RateAllowance]:
         """Return what Redis allows, and remember what it granted: that is part of this replica's share."""
         self._seen_replicas = counted.replicas
         allowances = []
@@ -107,7 +107,7 @@ class Limiter:
                 self._add_here(ask, self._now())
         return allowances
 
-    def _count_here(self, ask: Ask) -> Allowance:
+    def _count_here(self, ask: Ask) -> RateAllowance:
         now = self._now()
         amount = max(1, ask.rate.amount // self._replicas)
         counter = self._here.get(ask.name, UNUSED).at(int(now // ask.window))
@@ -142,7 +142,7 @@ def _used(ask: Ask, counter: Counter, now: float) -> int:
     return counter.count + math.floor(counter.before * share)
 
 
-def _allowance(ask: Ask, amount: int, counter: Counter, now: float, *, granted: bool) -> Allowance:
+def _allowance(ask: Ask, amount: int, counter: Counter, now: float, *, granted: bool) -> RateAllowance:
     passed = now / ask.window - counter.index  # of this window, from 0 to 1
     left = 1 - passed
     if ask.strict and counter.count >= amount:  # they count in the next window too
@@ -150,4 +150,4 @@ def _allowance(ask: Ask, amount: int, counter: Counter, now: float, *, granted: 
     elif not ask.strict and not granted and counter.count < amount:  # the share of the window before gets smaller
         left = min(left, max(0.0, 1 - (amount - counter.count) / counter.before - passed))
     remaining = max(0, amount - _used(ask, counter, now))
-    return Allowance(ask.rate, remaining, max(1, math.ceil(left * ask.window)), granted)
+    return RateAllowance(ask.rate, remaining, max(1, math.ceil(left * ask.window)), granted)

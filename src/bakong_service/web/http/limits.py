@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from bakong_service.storage import audit
 from bakong_service.web.http import places
-from bakong_service.web.http.limiter import Allowance
+from bakong_service.web.http.limiter import RateAllowance
 from bakong_service.web.http.places import Kind, NoPlace
 from bakong_service.web.http.problems import Problem
 from bakong_service.web.http.service import of
@@ -37,11 +37,11 @@ async def wrong_key(request: Request, code: str) -> None:
     )
 
 
-async def spend(request: Request, key_id: str) -> Allowance | None:
+async def spend(request: Request, key_id: str) -> RateAllowance | None:
     """Count a request of a key, once. Return None without a limit. Raises a 429 `Problem` if the rate is used up."""
     if "allowance" not in request.scope:
         request.scope["allowance"] = await _take(request, "key", key_id)
-    allowance: Allowance | None = request.scope["allowance"]
+    allowance: RateAllowance | None = request.scope["allowance"]
     if allowance is not None and not allowance.granted:
         detail = f"this key may make {allowance.rate}; try again in {allowance.reset_seconds} s"
         headers = {"Retry-After": str(allowance.reset_seconds), **headers_of(allowance)}
@@ -84,14 +84,14 @@ async def _enter(request: Request, kind: Kind, name: str) -> None:
         raise Problem(status=503, code="overloaded", detail=str(error), headers=headers, retryable=True) from error
 
 
-async def _take(request: Request, *names: str) -> Allowance | None:
+async def _take(request: Request, *names: str) -> RateAllowance | None:
     service = of(request)
     if service.settings.rate_limit is None:
         return None
     return await service.limiter.take(_rate(service.settings.rate_limit), *names)
 
 
-def _closing(allowance: Allowance) -> dict[str, str]:
+def _closing(allowance: RateAllowance) -> dict[str, str]:
     """Return the headers for a caller without a key that comes too often. A new connection costs the caller more."""
     return {"Retry-After": str(allowance.reset_seconds), "Connection": "close"}
 
@@ -101,7 +101,7 @@ def _rate(text: str) -> limits.RateLimitItem:
     return limits.parse(text)
 
 
-def headers_of(allowance: Allowance | None) -> dict[str, str]:
+def headers_of(allowance: RateAllowance | None) -> dict[str, str]:
     """Return `RateLimit` and `RateLimit-Policy` as in the IETF's draft; no headers if there is no limit."""
     if allowance is None:
         return {}

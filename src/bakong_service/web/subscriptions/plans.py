@@ -1,7 +1,7 @@
 """Plans over HTTP: what is sold, and at which price from now on."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 from attrs import frozen
@@ -9,6 +9,7 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bakong_service.domain.cadence import DEFAULT_DAYS, LONGEST, Cadence
 from bakong_service.domain.errors import Fault
 from bakong_service.domain.plan import PlanTerms
 from bakong_service.operations.subscriptions import plans as operations
@@ -28,7 +29,7 @@ class NewPlanBody:
     name: Annotated[str, Meta(min_length=1, max_length=64)]
     amount: Annotated[str, Meta(max_length=32)]
     currency: Annotated[str, Meta(max_length=3)]
-    period_days: Annotated[int, Meta(ge=1, le=3660)] = 30
+    period_days: Annotated[int, Meta(ge=1, le=LONGEST.days)] = DEFAULT_DAYS
 
     @staticmethod
     def faults(given: Mapping[str, Any], now: datetime) -> list[Fault]:
@@ -41,7 +42,8 @@ class NewPlanBody:
         """As the operation takes them."""
         price = money(self.amount, self.currency)
         assert price is not None
-        return PlanTerms(code=self.code, name=self.name, price=price, period=timedelta(days=self.period_days))
+        cadence = Cadence.stated(period_days=self.period_days)
+        return PlanTerms(code=self.code, name=self.name, price=price, cadence=cadence)
 
 
 async def index(request: Request) -> Response:

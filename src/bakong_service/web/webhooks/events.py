@@ -1,7 +1,7 @@
 """The feed over HTTP: every event, in an order that never changes.
 
 A main backend that missed deliveries, or that has no endpoint, reads its events here. A cursor is the signed text of a
-`Place`, which names a position in the feed and the epoch that it belongs to.
+`FeedPlace`, which names a position in the feed and the epoch that it belongs to.
 """
 
 from typing import Annotated
@@ -14,7 +14,7 @@ from starlette.responses import Response
 from bakong_service import resources
 from bakong_service.domain.errors import Fault, NotFound
 from bakong_service.domain.event import EVENT_TYPES
-from bakong_service.domain.feed import PLACE_BYTES, Place
+from bakong_service.domain.feed import PLACE_BYTES, FeedPlace
 from bakong_service.operations.webhooks import reading
 from bakong_service.storage.webhooks import outbox
 from bakong_service.web.http import answers, bodies, paging
@@ -41,7 +41,7 @@ async def index(request: Request) -> Response:
     """
     limit = paging.limit_of(request)
     after, before = (
-        None if content is None else Place.from_bytes(content) for content in paging.cursors(request, PLACE_BYTES)
+        None if content is None else FeedPlace.from_bytes(content) for content in paging.cursors(request, PLACE_BYTES)
     )
     wanted = bodies.query(request, EventFilters)
     if wanted.type is not None and wanted.type not in EVENT_TYPES:
@@ -74,7 +74,7 @@ async def read(request: Request) -> Response:
     return answers.json(resources.Event.of(event))
 
 
-def _cursor(request: Request, place: Place | None) -> str | None:
+def _cursor(request: Request, place: FeedPlace | None) -> str | None:
     """Return the cursor of a place; None for no place."""
     return None if place is None else paging.cursor(request, place.as_bytes())
 

@@ -93,7 +93,7 @@ def _subscriptions() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("price_minor", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
-        sa.Column("period_seconds", sa.BigInteger(), nullable=False),
+        sa.Column("cadence", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("currency IN ('KHR', 'USD')", name="ck_plans_currency"),
         sa.CheckConstraint("price_minor > 0", name="ck_plans_price_positive"),
