@@ -3,7 +3,7 @@
     BakongError                       .transient: the same call may go through later; .retry_at: not before then
     ├── InvalidKHQR (ValueError)      a payload or a field of one is wrong: correct it
     ├── Unauthorized                  the token is missing, expired, or of another environment: renew it
-    ├── Blocked                       refused with a page in HTML: country, firewall, or a closed path
+    ├── Blocked                       refused with a page in HTML: country, firewall, or a path closed for everybody
     ├── QuotaExceeded                 the day's calls are spent: wait for the next day in Phnom Penh
     ├── RateLimited                   too fast: wait until `retry_at`
     ├── ServerUnavailable             Bakong is down, slow or cut off: try again later
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 class ErrorCode(IntEnum):
     """What is wrong with a payload: 1 to 51 as the official SDK numbers them, from 1001 on our own.
 
-    The Open API's error codes are another namespace with overlapping numbers.
+    The Open API has error codes of its own, and some of their numbers are the same. The errors below name the Open
+    API's codes.
     """
 
     BAKONG_ACCOUNT_ID_REQUIRED = 1
@@ -145,7 +146,10 @@ class InvalidKHQR(BakongError, ValueError):  # noqa: N818 - the name is part of 
         self.field = field
         """The public name of the field: `"merchant_name"`."""
         self.offset = offset
-        """The place in the payload, in characters; while a code is made, that of a refused character in the field."""
+        """The place of the fault in the payload, counted in characters from 0.
+
+        If a code was being made, there is no payload yet: it is the place of the refused character in the field.
+        """
         self.length = length
         """How many characters the value has, if its length matters."""
         self.limit = limit
@@ -157,8 +161,9 @@ class Unauthorized(BakongError):  # noqa: N818
 
 
 class Blocked(BakongError):  # noqa: N818
-    """HTTP 403 without an error code of Bakong's: the country, a firewall, or a closed path. It says nothing about
-    the payment.
+    """HTTP 403 without an error code of Bakong's: the country, a firewall, or a path that is closed for everybody.
+
+    It says nothing about the payment.
     """
 
 
@@ -230,7 +235,7 @@ class _Shown(Repr):
         return super().repr_int(x, level) if x.bit_length() < _MOST_BITS else f"an int of {x.bit_length()} bits"
 
 
-_MOST_BITS = 200
+_MOST_BITS = 200  # about 60 digits
 
 shown = _Shown().repr
 """A value as a message shows it: short, whatever it is."""

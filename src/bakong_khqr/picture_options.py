@@ -17,7 +17,8 @@ class PictureOptions(TypedDict, total=False):
     border: int
     """The quiet zone in modules; 4 in the standard, and by default."""
     error_correction: ErrorCorrection
-    """How much damage can be restored: L, M, Q or H. M, the default, is the best for a fixed size."""
+    """How much damage can be restored: L, M, Q or H. M, the default, is best: a higher level needs more modules, so at
+    the same size each module is smaller and harder to read."""
     icon_size: float
     """The side of the icon as a share of the symbol's width, at most 0.20; 0.18 by default."""
 
@@ -26,5 +27,5 @@ class CardOptions(TypedDict, total=False):
     """The options of a KHQR card."""
 
     width: int
-    """The width in pixels, 400 or more (600 with a name in a second language), 600 by default. The height is 29/20 of
-    it."""
+    """The width in pixels: at least 400, or at least 600 if the payload has a name in a second language. The default
+    is 600. The height is 29/20 of it, as on the national bank's card."""

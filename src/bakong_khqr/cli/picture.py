@@ -51,12 +51,12 @@ def image(
     Parameters
     ----------
     format
-        `png`, `svg` or `terminal`. By default the ending of `--out` decides. Without it, the format is `terminal`, or
-        `png` with `--icon` or `--json`.
+        `png`, `svg` or `terminal`. By default the ending of `--out` decides. Without `--out`, the format is `terminal`,
+        or `png` with `--icon` or `--json`.
     icon
         A PNG for the centre.
     """
-    from bakong_khqr import images
+    from bakong_khqr import images  # here, because `khqr decode` imports this module too, and doesn't need Pillow
 
     try:
         text = KHQR.decode(payload_text(payload)).payload
@@ -95,7 +95,7 @@ def card(
     Parameters
     ----------
     format
-        `png` or `svg`. By default the ending of `--out` decides. Without it, the format is `png`.
+        `png` or `svg`. By default the ending of `--out` decides. Without `--out`, the format is `png`.
     logo
         A PNG for the header, instead of the word KHQR.
     icon

@@ -34,13 +34,14 @@ def _text_or_null(name: str, value: Any) -> str | None:
 
 def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"{name}: {shown(value)} is neither true nor false")  # noqa: TRY004 - refusals alike
+        raise ValueError(f"{name}: {shown(value)} is neither true nor false")  # noqa: TRY004 - every refusal is a ValueError
     return value
 
 
 def _whole(name: str, value: Any) -> int:
+    # The limit keeps the computation with milliseconds and `timedelta` from overflowing.
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 10**15:
-        raise ValueError(f"{name}: {shown(value)} isn't a whole number")
+        raise ValueError(f"{name}: {shown(value)} isn't a whole number between -1e15 and 1e15")
     return value
 
 
@@ -49,6 +50,7 @@ def _whole_or_null(name: str, value: Any) -> int | None:
 
 
 def _number(name: str, value: Any) -> float:
+    # The readers of JSON and of scenarios make a `Decimal` of each fraction, so no float comes here.
     if isinstance(value, bool) or not isinstance(value, int | Decimal) or not -(10**9) < value < 10**9:
         raise ValueError(f"{name}: {shown(value)} isn't a number of seconds between -1e9 and 1e9")
     return float(value)
@@ -59,6 +61,7 @@ def _seconds(name: str, value: Any) -> timedelta:
 
 
 def _amount(_: str, value: Any) -> Decimal:
+    """Return the amount. The messages of `as_amount` already begin with the member's name."""
     try:
         return as_amount(value)
     except TypeError as error:
@@ -68,7 +71,7 @@ def _amount(_: str, value: Any) -> Decimal:
 def _read(body: Any, members: Members) -> dict[str, Any]:
     """Return the checked members. An unknown member is refused."""
     if not isinstance(body, Mapping):
-        raise ValueError(f"body: isn't a JSON object with {_listed(members)}")  # noqa: TRY004 - all refusals alike
+        raise ValueError(f"body: isn't a JSON object with {_listed(members)}")  # noqa: TRY004 - every refusal is a ValueError
     for name in body:
         if name not in members:
             raise ValueError(f"{name}: isn't a member here; the members are {_listed(members)}")
@@ -98,6 +101,7 @@ _PAYMENT: Final[Members] = {
 
 
 def _record(bakong: "BakongSimulator", body: Any, *, failed: bool) -> dict[str, Any]:
+    # A member that is null counts as not given.
     given = {name: value for name, value in body.items() if value is not None} if isinstance(body, Mapping) else body
     details = _read(given, _PAYMENT)
     if ("qr" in details) == ("md5" in details):
@@ -119,6 +123,7 @@ def _fail(bakong: "BakongSimulator", body: Any) -> dict[str, Any]:
 
 
 def _scan(bakong: "BakongSimulator", body: Any) -> dict[str, Any]:
+    """Show a code to the simulator, so that its MD5 can be paid. Return what the simulator read in it."""
     details = _read(body, {"qr": _text})
     if "qr" not in details:
         raise ValueError("qr: is needed")
@@ -149,7 +154,7 @@ def _faults(bakong: "BakongSimulator", body: Any) -> dict[str, Any]:
     details = _read(body, _FAULT)
     if details.get("kind") not in set(FaultKind):
         raise ValueError(f"kind: {shown(details.get('kind'))} isn't one of {', '.join(FaultKind)}")
-    if details.get("endpoint", "verify") not in ENDPOINTS:
+    if "endpoint" in details and details["endpoint"] not in ENDPOINTS:
         raise ValueError(f"endpoint: {shown(details['endpoint'])} isn't one of {_listed(ENDPOINTS)}")
     return fault_view(bakong.inject(**details))
 
@@ -162,7 +167,7 @@ def _clear_faults(bakong: "BakongSimulator", body: Any) -> dict[str, Any]:
 
 def _switches(bakong: "BakongSimulator", body: Any) -> dict[str, Any]:
     if not isinstance(body, Mapping):
-        raise ValueError("body: isn't a JSON object with switches and their values")  # noqa: TRY004 - refusals alike
+        raise ValueError("body: isn't a JSON object with switches and their values")  # noqa: TRY004 - every refusal is a ValueError
     try:
         bakong.configure(**body)
     except TypeError as error:
@@ -210,11 +215,13 @@ def _accounts(bakong: "BakongSimulator", body: Any) -> dict[str, Any]:
 
 
 def _items(bakong: "BakongSimulator", body: Any) -> dict[str, Any]:
+    """Set the status that a list check answers for a key, such as an MD5. With null, it is the true status again."""
     details = _read(body, {"key": _text, "status": _text_or_null})
     if details.keys() != {"key", "status"}:
         raise ValueError("key: key and status are needed")
-    bakong.item_statuses.pop(details["key"], None)
-    if details["status"] is not None:
+    if details["status"] is None:
+        bakong.item_statuses.pop(details["key"], None)
+    else:
         bakong.item_statuses[details["key"]] = details["status"]
     return {}
 
@@ -247,12 +254,12 @@ def payment_view(payment: SimulatedPayment) -> dict[str, Any]:
 
 
 def fault_view(fault: Fault) -> dict[str, Any]:
-    """Return a fault without the details that have their defaults."""
-    made = Fault(kind=fault.kind)
-    changed = {name: value for name, value in attrs.asdict(fault).items() if value != getattr(made, name)}
+    """Return a fault: its kind, its `times`, and every other detail that doesn't have its default."""
+    default = Fault(kind=fault.kind)
+    changed = {name: value for name, value in attrs.asdict(fault).items() if value != getattr(default, name)}
     return {"kind": fault.kind.value, "times": fault.times} | changed
 
 
 def clock_view(bakong: "BakongSimulator") -> dict[str, Any]:
-    """Return the simulator's time, and how far its clock is ahead."""
+    """Return the simulator's time, and how many seconds its clock is ahead of its source (below zero: behind)."""
     return {"now_ms": bakong.clock.now_ms, "offset_seconds": Decimal(str(bakong.clock.offset.total_seconds()))}

@@ -87,6 +87,7 @@ class SimulatorServer:
                 server_header=False,
                 log_level="warning",
                 timeout_graceful_shutdown=1,
+                timeout_keep_alive=15,  # longer than httpx and Node keep a connection, which would meet the closing
                 ws="none",
             )
         )

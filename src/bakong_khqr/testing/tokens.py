@@ -22,7 +22,11 @@ class Mail:
 
 @attrs.define
 class TokenRecord:
-    """What the simulator knows about a token. `email` is its registration; without `expires_at_ms` it never expires."""
+    """What the simulator knows about a token.
+
+    `email` is the address that it was issued to, or None. Without `expires_at_ms` it never expires. `calls` counts its
+    calls on one `day` only, the day of its last call, in days since 1970.
+    """
 
     email: str | None
     expires_at_ms: int | None
@@ -40,12 +44,15 @@ class TokenRecord:
         return self.calls
 
     def calls_on(self, day: int) -> int:
-        """Return how many calls the token made on this day, which isn't before its last use."""
+        """Return how many calls the token made on this day: 0 if its last call was on another day."""
         return self.calls if day == self.day else 0
 
 
 class TokenOffice:
-    """Registers developers, puts mailed codes into `outbox`, and issues tokens like Bakong: JWT, HS256, `data.id`."""
+    """Registers developers, puts mailed codes into `outbox`, and issues tokens.
+
+    A token is like Bakong's: a JWT, signed with HS256, with the developer's ID in the claim `data.id`.
+    """
 
     def __init__(self, rng: random.Random) -> None:
         self.outbox: deque[Mail] = deque(maxlen=100)
@@ -86,7 +93,7 @@ class TokenOffice:
         return email
 
     def issue(self, email: str, *, now_ms: int, lifetime_seconds: int, revoke_others: bool = False) -> str:
-        """Return a new token for a registered email."""
+        """Return a new token for an email. Raises `KeyError` if it isn't registered."""
         issued_at = now_ms // 1000
         # Two tokens of one second would be the same text, so the later one gets an earlier time.
         while (token := self._sign(email, issued_at, lifetime_seconds)) in self._records:

@@ -35,6 +35,7 @@ class Recorder:
         try:
             while self._waiting:
                 waiting, self._waiting = self._waiting, []
+                # If the task that waits was cancelled, the lease ends and the delivery is attempted again.
                 await self._together([one for one in waiting if not one[1].cancelled()])
         finally:
             self._writing = None
@@ -46,7 +47,7 @@ class Recorder:
             states = await self._write([attempt for attempt, _ in waiting])
         except Exception as error:  # noqa: BLE001 - handed to those who wait for it
             if len(waiting) > 1 and not isinstance(error, DatabaseUnavailable):
-                for one in waiting:  # so that an attempt that can't be recorded concerns no other delivery
+                for one in waiting:  # so that one attempt that can't be recorded doesn't fail the others
                     await self._together([one])
                 return
             for _, recorded in waiting:

@@ -36,8 +36,7 @@ class Backend:
         self.granted = 0
 
     async def __aenter__(self) -> Self:
-        # a connection that the service may close at this moment, after five idle seconds, isn't used again
-        at_once = httpx.Limits(max_connections=AT_ONCE, keepalive_expiry=2)
+        at_once = httpx.Limits(max_connections=AT_ONCE)
         self.clients = [
             httpx.AsyncClient(base_url=each.url, headers=self.headers, timeout=30, trust_env=False, limits=at_once)
             for each in self.services

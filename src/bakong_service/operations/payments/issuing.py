@@ -5,7 +5,7 @@ M1, M12 and M13 are rows of the table of transitions in `domain/payment.py`.
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from attrs import fields_dict
 
@@ -30,7 +30,8 @@ from bakong_service.storage.subscriptions import subscriptions
 KHQR_INVALID = "khqr_invalid"
 """The code of the error if no KHQR can be made."""
 
-# The places in the caller's body of the fields of a KHQR. All others are the service's own.
+# The two fields of a KHQR that a request may have, each with its place in the body, as a JSON pointer. The service sets
+# all other fields itself.
 _PUBLIC_FIELDS = {"amount": "/amount", "currency": "/currency"}
 _HANDED_ON = fields_dict(NewPayment).keys() - {"user_id", "plan", "amount"}
 """The members of the caller's request that the payment keeps as they are, such as the description and the metadata."""
@@ -88,6 +89,7 @@ def issue(
         watch_until=work.now + policy.watch_for,
         **{name: getattr(request or NewPayment(), name) for name in _HANDED_ON},
     )
+    # The present mode isn't known here. When the look is due, the watcher asks Bakong only if its mode allows it.
     payment = payments.looking(payment, next_look(payment, Mode.BULK, now=work.now))
     with together(work.connection):
         payments.add(work.connection, payment)
@@ -117,9 +119,14 @@ def _record(work: UnitOfWork, payment: Payment) -> None:
 
 
 def cancel_open(
-    work: UnitOfWork, *, user_id: str, purposes: Iterable[Purpose], reason: str, flag: Flag | None
+    work: UnitOfWork,
+    *,
+    user_id: str,
+    purposes: Iterable[Purpose],
+    reason: str,
+    flag: Literal[Flag.SUPERSEDED] | None,
 ) -> list[Payment]:
-    """Cancel a user's open payments for these purposes: M13 if the flag is `superseded`, else M12.
+    """Cancel a user's open payments for these purposes: with the flag `superseded` (M13), or without a flag (M12).
 
     Return the payments as they are now. The watcher goes on looking for their money.
     """

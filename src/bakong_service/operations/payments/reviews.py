@@ -3,6 +3,8 @@
 An operator has four answers: `accept` (the money is for this payment), `credit` (it becomes the user's credit),
 `refunded` (it was sent back outside the service), and `not_ours`. Each answer closes the review item and changes the
 receipt's disposition, and the audit log keeps it with the operator.
+
+M19 to M25 are rows of the table of transitions in `domain/payment.py`.
 """
 
 from datetime import datetime
@@ -55,6 +57,7 @@ def resolve(work: UnitOfWork, reference: str, *, action: str, note: str | None =
         detail = f"what {payment.reference} was for isn't available any more: credit the money, or send it back"
         raise Conflict("effect_no_longer_valid", detail)
     if on is On.ACCEPT:
+        # The payment is paid now, which answers the other items that ask whether it was paid at all.
         reviews.answer_doubts(work.connection, payment.id, operator=work.actor, now=work.now, but=item.id)
     else:
         _move(work, payment, item, receipt, on)
@@ -64,7 +67,7 @@ def resolve(work: UnitOfWork, reference: str, *, action: str, note: str | None =
     _audit(work, "review.resolved", item.reference, payment, action, note)
     others = reviews.of_payment(work.connection, payment.id, only_open=True)
     if row.to is None or (on is On.NOT_OURS and others):
-        return payment  # an operator still has to decide about other money of this payment
+        return payment  # it wasn't in review, or an operator still has to decide about other money of this payment
     return _change(work, payment, row, receipt, action, note)
 
 
@@ -73,11 +76,11 @@ def record_refund(
 ) -> Payment:
     """Record that a paid payment was refunded outside the service: all that is left (M23), or `amount` of it (M25).
 
-    Only `reverse` takes back what the money bought. If the money became credit, the credit is always removed, because
-    the user can't keep both. A refund that left the purchase in place may be reversed later, by the same request with
-    `reverse`. The event says what was sent back, what is left, and what was taken back. Raises `NotFound`, `Invalid`,
-    and `Conflict` if the payment isn't paid, if less is left, if the transfer is recorded already, or if the payment
-    was reversed already.
+    Only `reverse` takes back what the refunded money bought: with `amount`, only as much. If the money became credit,
+    the credit is always removed, because the user can't keep both. A refund that left the purchase in place may be
+    reversed later, by the same request with `reverse`. The event says what was sent back, what is left, and what was
+    taken back. Raises `NotFound`, `Invalid`, and `Conflict` if the payment isn't paid, if less is left, if the transfer
+    is recorded already, or if the payment was reversed already.
     """
     if not refund_reference.strip():
         raise Invalid.at("/refund_reference", "required", "give the reference of the transfer that sent the money back")
@@ -89,7 +92,7 @@ def record_refund(
         return _reverse_later(work, payment, refund_reference)
     row = find(payment, On.REFUND)
     sendable = refunds.refundable(work.connection, payment)
-    assert sendable is not None  # a paid payment has money, and all of it is never sent back in parts
+    assert sendable is not None  # money is left: when the last of it goes back, the payment becomes `refunded`
     _refuse_twice(work, payment, refund_reference)
     part = sendable.part(amount)
     is_whole = part == sendable.left
@@ -102,7 +105,7 @@ def record_refund(
     details = {"refund": sendable.told(part), "reversed": taken}
     action = "refunded" if is_whole else "partly_refunded"
     _audit(work, f"payment.{action}", reference, payment, action, refund_reference, **sendable.told(part))
-    if reverse and is_whole:
+    if reverse and is_whole:  # a part doesn't set the flag, because the rest can still be reversed
         payment = evolve(payment, flags=payment.flags | {Flag.REVERSED.value})
     metadata = {"refund_reference": refund_reference, **details}
     return carry_out(work, payment, row, reason=action, metadata=metadata, tells=details)
@@ -149,7 +152,7 @@ def _change(
             tells["gift"] = {"amount": str(given), "currency": receipt.currency}
     return carry_out(
         work,
-        evolve(payment, unreadable=0),
+        evolve(payment, unreadable=0),  # the operator has decided, so unreadable answers are counted anew
         row,
         reason=f"review_{action}",
         metadata=(tells | ({} if note is None else {"note": note})) or None,
@@ -200,6 +203,7 @@ def _held(work: UnitOfWork, reference: str) -> tuple[ReviewItem, Payment]:
     payment = payments.by_id(work.connection, item.payment_id)
     assert payment is not None
     payment = _locked(work, payment)
+    # Read the item again under the lock: another operator may have resolved it in the meantime.
     item = reviews.by_reference(work.connection, reference)
     assert item is not None
     if item.resolved_at is not None:

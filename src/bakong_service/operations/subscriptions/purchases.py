@@ -2,11 +2,11 @@
 
 The operations on payments call this inside their transactions. The requests of users are in `plan_changes`,
 `cancelling` and `renewing`, the work of the clock is in `boundaries`, and refunds are in `reversing`.
+
+S1 to S7 are rows of the table of transitions in `domain/subscription.py`.
 """
 
 from datetime import datetime
-
-from attrs import evolve
 
 from bakong_service.domain.errors import Conflict
 from bakong_service.domain.payment import Payment, Purpose
@@ -18,7 +18,7 @@ from bakong_service.operations.ledger import credit, moving
 from bakong_service.operations.ledger.credit import owner
 from bakong_service.operations.subscriptions import boundaries, selling
 from bakong_service.operations.subscriptions.recording import Cause, record
-from bakong_service.operations.unit_of_work import WATCHER, UnitOfWork
+from bakong_service.operations.unit_of_work import UnitOfWork
 from bakong_service.storage.subscriptions import plans, subscriptions
 
 _SUPERSEDES = {
@@ -26,7 +26,10 @@ _SUPERSEDES = {
     Purpose.RENEWAL: (Purpose.UPGRADE,),
     Purpose.UPGRADE: (Purpose.RENEWAL, Purpose.UPGRADE),
 }
-"""For each purpose of an applied payment: the purposes of the open payments that it supersedes."""
+"""For each purpose of a payment: the purposes of the user's open payments that are superseded when it is applied.
+
+The credit that was set aside for them is then the user's again.
+"""
 
 
 def purpose_of(work: UnitOfWork, *, user_id: str, plan: Plan) -> PlannedPurchase:
@@ -38,6 +41,7 @@ def purpose_of(work: UnitOfWork, *, user_id: str, plan: Plan) -> PlannedPurchase
     subscriptions.lock_user(work.connection, user_id)
     live = _live(work, user_id)
     if live is None:
+        # Only a payment begins a subscription, so credit never pays the whole price (`by_qr`).
         charge = credit.split(work, user_id, plan.price, Purpose.NEW, by_qr=True)
         return PlannedPurchase(
             purpose=Purpose.NEW, subscription_id=None, price=charge.amount, credit_reserved=charge.credit.minor
@@ -60,12 +64,13 @@ def effect_still_valid(work: UnitOfWork, payment: Payment) -> bool:
     subscriptions.lock_user(work.connection, owner(payment))
     if not credit.is_kept(work, payment, *_SUPERSEDES[payment.purpose]):
         return False
+    # `_live` isn't called here, because it writes: it records the boundaries that are due.
     live = subscriptions.live_of(work.connection, owner(payment))
     if live is not None and live.status is not Status.ACTIVE and live.entitled_until <= work.now:
         live = None  # it has ended, but the worker hasn't recorded that yet
     if live is None:
         return payment.purpose is Purpose.NEW or (
-            payment.purpose is Purpose.RENEWAL and _expired_unasked(work, payment)
+            payment.purpose is Purpose.RENEWAL and _expired_uncancelled(work, payment)
         )
     if live.id != payment.subscription_id:
         return False
@@ -80,7 +85,6 @@ def apply_payment(work: UnitOfWork, payment: Payment, incoming: Incoming, *, pai
     `paid_at` is the time when the payer sent the money. If the effect isn't possible any more, the money becomes the
     user's credit. The payment is `paid` already, so nothing here supersedes the payment itself.
     """
-    work = evolve(work, actor=WATCHER)
     subscriptions.lock_user(work.connection, owner(payment))
     live = _live(work, owner(payment))
     if payment.purpose is Purpose.UPGRADE:
@@ -90,9 +94,9 @@ def apply_payment(work: UnitOfWork, payment: Payment, incoming: Incoming, *, pai
     cause = Cause("paid", {"payment": payment.reference})
     plan = _plan_of(work, payment)
     if live is not None:
-        ahead = live.periods_ahead
+        next_is_paid = live.periods_ahead > 0  # then the payment buys the period after the next one (S3)
         selling.extend(work, live, plan=plan, payment=payment, incoming=incoming, cause=cause)
-        return Effect(EffectKind.EXTENDED if ahead else EffectKind.RENEWED, live.reference)
+        return Effect(EffectKind.EXTENDED if next_is_paid else EffectKind.RENEWED, live.reference)
     renewal_seen_late = payment.purpose is Purpose.RENEWAL
     begun = selling.begin(
         work,
@@ -163,7 +167,7 @@ def _extends(live: Subscription, payment: Payment) -> bool:
     )
 
 
-def _expired_unasked(work: UnitOfWork, payment: Payment) -> bool:
+def _expired_uncancelled(work: UnitOfWork, payment: Payment) -> bool:
     """Return whether the subscription of a renewal expired (S4) and wasn't cancelled."""
     subscription = (
         None if payment.subscription_id is None else subscriptions.by_id(work.connection, payment.subscription_id)
@@ -179,9 +183,10 @@ def _upgrade(work: UnitOfWork, live: Subscription | None, payment: Payment, inco
     cause = Cause("paid", {"payment": payment.reference, "quote": quote})
     if not still_holds(quote, live):
         effect = _credit(work, payment, incoming)
-        record(work, live, live, Happening.UPGRADE_OUTDATED, cause)
+        record(work, live, live, Happening.UPGRADE_OUTDATED, cause)  # its plan and its periods stay as they are
         return effect
     selling.supersede(work, live.user_id, _SUPERSEDES[Purpose.UPGRADE])
+    # The value that is used up leaves the periods first. What they still hold counts towards the price of the new plan.
     moving.serve(work, live)
     paid = moving.unserved(work, live)
     plan = _plan_of(work, payment)

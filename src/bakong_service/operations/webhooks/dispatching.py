@@ -5,7 +5,7 @@ from bakong_service.storage.engine.signals import DELIVERIES, signal
 from bakong_service.storage.webhooks import deliveries, endpoints, outbox
 from bakong_service.storage.webhooks.deliveries import NewDelivery
 
-_BATCH = 200  # events in one transaction, which take a few milliseconds
+_BATCH = 200  # events in one transaction, which takes a few milliseconds
 
 
 def dispatch(work: UnitOfWork) -> int:
@@ -22,13 +22,15 @@ def dispatch(work: UnitOfWork) -> int:
     first = outbox.last_position(work.connection) + 1
     outbox.place(work.connection, [(event.id, position) for position, event in enumerate(events, first)])
 
-    # Lock lines before endpoints, as the recording of an attempt does.
-    taken = deliveries.lines(work.connection, [event.subject for event in events])
+    # Lock pending deliveries before endpoints, as the recording of an attempt does: else the two could deadlock.
+    busy_lines = deliveries.lines(work.connection, [event.subject for event in events])
     listening = endpoints.every(work.connection, lock=True)
     wanted = [(event, endpoint) for event in events for endpoint in listening if endpoint.wants(event)]
     if wanted:
+        # An endpoint gets the events of one subject in their order, so a delivery behind a pending one isn't due yet.
+        # `events` has at most one event of each subject, so no two of these deliveries are in the same line.
         new = [
-            NewDelivery.of(event, endpoint.id, due_at=None if (endpoint.id, event.subject) in taken else work.now)
+            NewDelivery.of(event, endpoint.id, due_at=None if (endpoint.id, event.subject) in busy_lines else work.now)
             for event, endpoint in wanted
         ]
         deliveries.add(work.connection, work.business.identifiers, new, now=work.now)

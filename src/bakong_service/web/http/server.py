@@ -55,7 +55,9 @@ class Bounds:
         "bytes",
         "of chunk extensions between two pieces of a body; more ends the connection, and so does any trailer",
     )
-    idle_seconds: float = _bound(5.0, "seconds", "between an answer and the next request on its connection")
+    idle_seconds: float = _bound(
+        15.0, "seconds", "between an answer and the next request on its connection; most clients keep one for 5 at most"
+    )
     write_seconds: float = _bound(
         15.0, "seconds", "until the peer has taken what was written to it; then the connection is cut"
     )

@@ -27,7 +27,11 @@ async def verification(request: Request) -> Response:
 
 
 async def violations(service: Service, *, at: datetime | None = None) -> list[Violation]:
-    """Return what breaks an invariant now, or broke one at a moment after which no service was at work."""
+    """Return every row that breaks an invariant now, or that broke one at the moment `at`.
+
+    `at` is for a database that no service has used since that moment, such as a restored backup. What has become
+    overdue since then breaks no promise.
+    """
     business, now = service.business, at or service.clock.now()
     return await service.executor.read(
         lambda connection: verify(connection, business.vault, subscription_grace=business.subscriptions.grace, now=now),
@@ -54,17 +58,20 @@ async def metrics(request: Request) -> Response:
 async def today(service: Service) -> Budget:
     """The day's calls, as HTTP and commands show them.
 
-    `budget_remaining` and `payments_affordable` are null without a limit, `mode_since` where few calls are left.
+    `budget_remaining` and `payments_affordable` are null if there is no limit. `mode_since` is null in the mode
+    `starved`.
     """
     now, limit = service.clock.now(), service.settings.bakong_daily_limit
     allowance = await service.executor.read(lambda connection: budgets.read(connection, limit=limit, now=now))
-    doors = await service.executor.read(lambda connection: access.read(connection, now=now))
+    last_access = await service.executor.read(lambda connection: access.read(connection, now=now))
+    # With as many open payments as calls in a day, the calls are too few in any case, so counting stops there.
+    # Without a limit, the number isn't used.
     pending = await service.executor.read(lambda connection: claims.count_open(connection, at_most=limit or 0))
-    if allowance.mode(doors.mode, pending) is Mode.STARVED:
+    if allowance.mode(last_access.mode, pending) is Mode.STARVED:
         return Budget.of(
             allowance,
             mode=Mode.STARVED,
             reason="quota" if allowance.blocked_until else "few_calls_left",
             since=None,
         )
-    return Budget.of(allowance, mode=doors.mode, reason=doors.reason, since=doors.since)
+    return Budget.of(allowance, mode=last_access.mode, reason=last_access.reason, since=last_access.since)
