@@ -162,24 +162,39 @@ async def test_a_gift_that_an_upgrade_frees_goes_back_to_the_shop_also_when_its_
     assert await desk.credit() == 20
 
 
-async def test_a_gift_that_is_served_leaves_the_payer_what_a_change_frees(desk: Till) -> None:
+@pytest.mark.parametrize("prices", [(99,), (98, 101)])
+async def test_an_upgrade_of_one_cent_fills_its_periods(desk: Till, prices: tuple[int, ...]) -> None:
+    for number, price in enumerate(prices):
+        await desk.do(plans.offer, PlanTerms(code="PREMIUM", name="Premium", price=Money(price, "USD")))
+        await desk.pay(await renew(desk) if number else await desk.buy())
+    asked = await desk.pay(await upgrade(desk, "FAMILY_PREMIUM"))
+    assert asked.amount == Money(1, "USD")
+    assert [each.value for each in await paid_periods(desk)] == [100] * len(prices)
+    assert await desk.credit() == 0
+
+
+@pytest.mark.parametrize(("days", "earned"), [(15, 25), (20, 16)])  # serves the gift, and 0.17 of the payer's too
+async def test_a_gift_that_is_served_leaves_the_payer_what_a_change_frees(desk: Till, days: int, earned: int) -> None:
     bought = await desk.pay(await desk.buy())
     await refund(desk, bought, reverse=False)
     await desk.pay(await upgrade(desk, "FAMILY_PREMIUM"))
-    desk.later(days=15)  # serves the gift, which came first
+    desk.later(days=days)
     reference = (await desk.of()).reference
     told = await desk.do(plan_changes.preview_downgrade, reference, "PREMIUM", at_once=True)
     await desk.do(plan_changes.downgrade, reference, "PREMIUM", at_once=True)
-    assert (told.moves.to_credit, await desk.credit()) == ("0.25", 25)
+    assert (told.moves.to_credit, await desk.credit()) == (str(Money(earned, "USD")), earned)
 
 
-async def test_cancelling_at_once_tells_what_is_lost(desk: Till) -> None:
-    subscription = await desk.subscribe()
-    await desk.pay(await renew(desk))
+async def test_cancelling_at_once_tells_what_is_lost_and_leaves_no_period_a_cent(desk: Till) -> None:
+    bought = await desk.pay(await desk.buy())
+    ahead = await desk.pay(await renew(desk))
+    subscription = await desk.of()
     desk.later(days=10)
     await desk.do(cancelling.cancel, subscription.reference, at_once=True, reason=None)
     (event,) = [each for each in await desk.events(subscription.reference) if each.type == "subscription.cancelled"]
     assert (event.data["lost"], event.data["currency"]) == ("0.83", "USD")
+    assert await places(desk, bought) == {"outside": -50, "served": 17, "lost": 33}
+    assert await places(desk, ahead) == {"outside": -50, "lost": 50}
 
 
 async def test_less_that_is_accepted_is_not_filled_up_from_credit_that_was_not_set_aside(desk: Till) -> None:
