@@ -185,16 +185,18 @@ async def test_a_gift_that_is_served_leaves_the_payer_what_a_change_frees(desk: 
     assert (told.moves.to_credit, await desk.credit()) == (str(Money(earned, "USD")), earned)
 
 
-async def test_cancelling_at_once_tells_what_is_lost_and_leaves_no_period_a_cent(desk: Till) -> None:
+async def test_cancelling_at_once_loses_what_is_not_served_and_the_oldest_money_is_served_first(desk: Till) -> None:
     bought = await desk.pay(await desk.buy())
+    upgraded = await desk.pay(await upgrade(desk, "FAMILY_PREMIUM"))
     ahead = await desk.pay(await renew(desk))
-    subscription = await desk.of()
-    desk.later(days=10)
-    await desk.do(cancelling.cancel, subscription.reference, at_once=True, reason=None)
-    (event,) = [each for each in await desk.events(subscription.reference) if each.type == "subscription.cancelled"]
-    assert (event.data["lost"], event.data["currency"]) == ("0.83", "USD")
-    assert await places(desk, bought) == {"outside": -50, "served": 17, "lost": 33}
-    assert await places(desk, ahead) == {"outside": -50, "lost": 50}
+    reference = (await desk.of()).reference
+    desk.later(days=15)
+    await desk.do(cancelling.cancel, reference, at_once=True, reason=None)
+    (event,) = [each for each in await desk.events(reference) if each.type == "subscription.cancelled"]
+    assert (event.data["lost"], event.data["currency"]) == ("1.50", "USD")
+    assert await places(desk, bought) == {"outside": -50, "served": 50}
+    assert await places(desk, upgraded) == {"outside": -50, "lost": 50}
+    assert await places(desk, ahead) == {"outside": -100, "lost": 100}
 
 
 async def test_less_that_is_accepted_is_not_filled_up_from_credit_that_was_not_set_aside(desk: Till) -> None:
