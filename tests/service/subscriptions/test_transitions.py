@@ -376,6 +376,16 @@ async def test_a_downgrade_now_earns_credit_for_the_remaining_seconds(desk: Till
     assert (downgraded.type, downgraded.data["earned"]) == ("subscription.downgraded", "0.34")
 
 
+async def test_a_downgrade_now_supersedes_the_open_upgrade_and_returns_its_credit(desk: Till) -> None:
+    subscription = await desk.subscribe("FAMILY_PREMIUM")
+    await desk.do(credit.grant, "u1", Money(20, "USD"), reason="goodwill")
+    asked = (await upgrade(desk, subscription.reference, "BUSINESS")).payment
+    assert await desk.credit() == 0
+    await downgrade(desk, subscription.reference, "PREMIUM", at_once=True)
+    assert (await reread(desk, asked)).flags == {"superseded"}
+    assert await desk.credit() == 20 + 50
+
+
 async def test_a_downgrade_now_in_the_last_second_earns_nothing(desk: Till) -> None:
     subscription = await desk.subscribe("FAMILY_PREMIUM")
     desk.at(subscription.period_end - timedelta(seconds=1))

@@ -162,24 +162,41 @@ async def test_a_gift_that_an_upgrade_frees_goes_back_to_the_shop_also_when_its_
     assert await desk.credit() == 20
 
 
-async def test_a_gift_that_is_served_leaves_the_payer_what_a_change_frees(desk: Till) -> None:
+@pytest.mark.parametrize("prices", [(99,), (98, 101)])
+async def test_an_upgrade_of_one_cent_fills_its_periods(desk: Till, prices: tuple[int, ...]) -> None:
+    for number, price in enumerate(prices):
+        await desk.do(plans.offer, PlanTerms(code="PREMIUM", name="Premium", price=Money(price, "USD")))
+        await desk.pay(await renew(desk) if number else await desk.buy())
+    asked = await desk.pay(await upgrade(desk, "FAMILY_PREMIUM"))
+    assert asked.amount == Money(1, "USD")
+    assert [each.value for each in await paid_periods(desk)] == [100] * len(prices)
+    assert await desk.credit() == 0
+
+
+@pytest.mark.parametrize(("days", "earned"), [(15, 25), (20, 16)])  # serves the gift, and 0.17 of the payer's too
+async def test_a_gift_that_is_served_leaves_the_payer_what_a_change_frees(desk: Till, days: int, earned: int) -> None:
     bought = await desk.pay(await desk.buy())
     await refund(desk, bought, reverse=False)
     await desk.pay(await upgrade(desk, "FAMILY_PREMIUM"))
-    desk.later(days=15)  # serves the gift, which came first
+    desk.later(days=days)
     reference = (await desk.of()).reference
     told = await desk.do(plan_changes.preview_downgrade, reference, "PREMIUM", at_once=True)
     await desk.do(plan_changes.downgrade, reference, "PREMIUM", at_once=True)
-    assert (told.moves.to_credit, await desk.credit()) == ("0.25", 25)
+    assert (told.moves.to_credit, await desk.credit()) == (str(Money(earned, "USD")), earned)
 
 
-async def test_cancelling_at_once_tells_what_is_lost(desk: Till) -> None:
-    subscription = await desk.subscribe()
-    await desk.pay(await renew(desk))
-    desk.later(days=10)
-    await desk.do(cancelling.cancel, subscription.reference, at_once=True, reason=None)
-    (event,) = [each for each in await desk.events(subscription.reference) if each.type == "subscription.cancelled"]
-    assert (event.data["lost"], event.data["currency"]) == ("0.83", "USD")
+async def test_cancelling_at_once_loses_what_is_not_served_and_the_oldest_money_is_served_first(desk: Till) -> None:
+    bought = await desk.pay(await desk.buy())
+    upgraded = await desk.pay(await upgrade(desk, "FAMILY_PREMIUM"))
+    ahead = await desk.pay(await renew(desk))
+    reference = (await desk.of()).reference
+    desk.later(days=15)
+    await desk.do(cancelling.cancel, reference, at_once=True, reason=None)
+    (event,) = [each for each in await desk.events(reference) if each.type == "subscription.cancelled"]
+    assert (event.data["lost"], event.data["currency"]) == ("1.50", "USD")
+    assert await places(desk, bought) == {"outside": -50, "served": 50}
+    assert await places(desk, upgraded) == {"outside": -50, "lost": 50}
+    assert await places(desk, ahead) == {"outside": -100, "lost": 100}
 
 
 async def test_less_that_is_accepted_is_not_filled_up_from_credit_that_was_not_set_aside(desk: Till) -> None:

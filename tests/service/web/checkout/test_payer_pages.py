@@ -271,6 +271,19 @@ async def test_money_that_a_person_returned_is_on_the_receipt(
     assert refunds_on((await stranger.get(page_of(payment))).text) == {"refunded": "7.00 EUR"}
 
 
+async def test_money_that_became_credit_is_on_the_receipt_with_its_refund(
+    service: Service, client: httpx.AsyncClient, stranger: httpx.AsyncClient
+) -> None:
+    made = (await client.post("/v1/payments", json={"user_id": "u1", "plan": "PREMIUM"})).json()
+    await pay(service, made["reference"], amount=Decimal("0.20"))
+    [item] = (await client.get("/v1/reviews")).json()["data"]
+    decision = {"action": "credit", "note": "by phone"}
+    assert (await client.post(f"/v1/reviews/{item['reference']}/resolve", json=decision)).status_code == 200
+    refund = {"refund_reference": "FT1", "amount": "0.05"}
+    assert (await client.post(f"/v1/payments/{made['reference']}/refund", json=refund)).status_code == 200
+    assert refunds_on((await stranger.get(page_of(made))).text) == {"refunded": "$ 0.05", "kept": "$ 0.15"}
+
+
 def refunds_on(page: str) -> dict[str, str]:
     """What a page says of refunds."""
     return dict(re.findall(r'<dd id="(refunded|kept)">([^<]*)</dd>', page))
