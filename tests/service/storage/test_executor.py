@@ -51,6 +51,22 @@ async def test_an_operation_that_fails_is_taken_back_alone(executor: Executor) -
     assert await kept(executor) == [n for n in range(1, 31) if n % 3]
 
 
+async def test_an_operation_that_finds_no_next_one_fails_and_holds_nobody_up(executor: Executor) -> None:
+    def none_left(_: Connection) -> int:
+        return next(iter(()))
+
+    async with asyncio.timeout(10):
+        asked = (
+            executor.run(none_left),
+            executor.run(add(1)),
+            executor.read(none_left),
+            executor.read(none_left, many=True),
+        )
+        results = await asyncio.gather(*asked, return_exceptions=True)
+    assert results[1] == 1
+    assert all(isinstance(results[place], RuntimeError) for place in (0, 2, 3)), results
+
+
 async def test_identifiers_that_met_are_made_again(executor: Executor) -> None:
     await executor.run(add(7))
     numbers = iter([7, 7, 8])

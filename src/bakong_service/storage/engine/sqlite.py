@@ -53,7 +53,16 @@ class _Job:
             if self.error is None:
                 self.future.set_result(self.result)
             else:
-                self.future.set_exception(self.error)
+                self.future.set_exception(_carried(self.error))
+
+
+def _carried(error: BaseException) -> BaseException:
+    """Return an error that a future can carry. It takes no `StopIteration`, and its caller would wait for ever."""
+    if not isinstance(error, StopIteration):
+        return error
+    carried = RuntimeError("the operation raised StopIteration")
+    carried.__cause__ = error
+    return carried
 
 
 class SqliteExecutor:
@@ -279,6 +288,8 @@ def _query(engine: Engine, query: Operation[T]) -> T:
                 if trouble(error) is not None:
                     connection.invalidate()
                 raise
+            except StopIteration as error:
+                raise _carried(error) from error
     except PoolTimeout as error:
         raise DatabaseUnavailable("every reader of the file is at work") from error
     except (DatabaseError, sqlite3.DatabaseError) as error:
