@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import chain, cycle, islice
 from pathlib import Path
 from typing import Self
 
@@ -23,6 +24,7 @@ pytestmark = [
 
 LINK = Path(__file__).parent / "siege" / "slow_link.py"
 LIMIT, REPLICAS, AT_ONCE = 400, 2, 150
+CLIENTS = 25
 SHARE = LIMIT // REPLICAS
 AWAY_SECONDS = 5.5  # a replica asks Redis again after five seconds
 
@@ -36,21 +38,26 @@ class Backend:
         self.granted = 0
 
     async def __aenter__(self) -> Self:
-        at_once = httpx.Limits(max_connections=AT_ONCE)
+        # Many clients with few connections each: what one client works for a request grows with its connections.
+        tls = httpx.create_ssl_context()
         self.clients = [
-            httpx.AsyncClient(base_url=each.url, headers=self.headers, timeout=30, trust_env=False, limits=at_once)
-            for each in self.services
+            [
+                httpx.AsyncClient(base_url=each.url, headers=self.headers, timeout=30, trust_env=False, verify=tls)
+                for each in self.services
+            ]
+            for _ in range(CLIENTS)
         ]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for client in self.clients:
+        for client in chain.from_iterable(self.clients):
             await client.aclose()
 
     async def ask(self, *, only: int | None = None) -> int:
         """Ask 150 times at once. Return how many requests were granted; each other one is refused with 429."""
-        clients = self.clients if only is None else [self.clients[only]]
-        statuses = await asyncio.gather(*(self._ask(clients[n % len(clients)]) for n in range(AT_ONCE)))
+        replicas = range(len(self.services)) if only is None else [only]
+        asked = islice(((one, replica) for one in cycle(range(CLIENTS)) for replica in replicas), AT_ONCE)
+        statuses = await asyncio.gather(*(self._ask(self.clients[one][replica]) for one, replica in asked))
         assert set(statuses) <= {200, 429}, statuses
         self.granted += statuses.count(200)
         return statuses.count(200)
