@@ -42,7 +42,7 @@ class Flag(StrEnum):
     DUPLICATE = "duplicate"
     UNVERIFIABLE = "unverifiable"
     SUPERSEDED = "superseded"
-    CREDITED = "credited"  # the money became the user's credit, and nothing was bought
+    CREDITED = "credited"  # an operator made the money the user's credit, and nothing was bought
     PARTLY_REFUNDED = "partly_refunded"  # some of the money was sent back
     REVERSED = "reversed"  # refunded, and what it bought was taken back
 
