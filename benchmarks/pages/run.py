@@ -120,9 +120,9 @@ async def measure(count: int, settings: dict[str, str]) -> None:
             ("pages that learnt of their change", f"{len(delays)} of {count}"),
             ("its delay, p50 / p99 / most", f"{_ms(delays, 50)} / {_ms(delays, 99)} / {max(delays) * 1000:.0f} ms"),
             ("a read without pages, p50 / p99", f"{_ms(usual, 50)} / {_ms(usual, 99)} ms"),
-            ("the same while 100 open a second", f"{_ms(meanwhile, 50)} / {_ms(meanwhile, 99)} ms"),
+            (f"the same while {OPENED_A_SECOND} open a second", f"{_ms(meanwhile, 50)} / {_ms(meanwhile, 99)} ms"),
             ("the same while all are open", f"{_ms(beside, 50)} / {_ms(beside, 99)} ms"),
-            ("the same while 50 change a second", f"{_ms(busy, 50)} / {_ms(busy, 99)} ms"),
+            (f"the same while {CANCELLED_A_SECOND} change a second", f"{_ms(busy, 50)} / {_ms(busy, 99)} ms"),
         ])  # fmt: skip
 
 

@@ -47,6 +47,18 @@ async def where(till: Till, payment: Payment) -> dict[str, str]:
     }
 
 
+async def test_what_an_accepted_payment_begins_names_the_operator_who_accepted_it(till: Till) -> None:
+    payment = await till.buy()
+    await till.cancel(payment)
+    await till.see(payment)
+    [item] = await till.reviews(payment)
+    paid = await till.resolve(item, "accept")
+    begun = there(await till.read(subscriptions.by_id, there(paid.subscription_id)))
+    for changed in (paid, begun):
+        newest, *_ = await till.history(changed)
+        assert newest.actor == "operator:dara"
+
+
 @pytest.mark.parametrize(
     ("action", "status", "flags", "disposition", "event"),
     [
