@@ -54,7 +54,7 @@ class Attempt:
 
 
 def claim(work: UnitOfWork, free: Mapping[int, int]) -> list[Assignment]:
-    """ClaimedDelivery due deliveries: at most `free[endpoint id]` for each endpoint."""
+    """Claim due deliveries: at most `free[endpoint id]` for each endpoint."""
     claims = [
         taken
         for endpoint_id, places in free.items()
