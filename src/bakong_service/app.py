@@ -22,7 +22,7 @@ from bakong_service.settings import Settings
 from bakong_service.storage import test_clock
 from bakong_service.storage.engine import belonging, opening, signals
 from bakong_service.storage.engine.executor import Executor
-from bakong_service.storage.migrations import head
+from bakong_service.storage.migrations import HEAD
 from bakong_service.vault import Vault
 from bakong_service.web.checkout.link_memory import remembered
 from bakong_service.web.http.changes import Changes
@@ -105,7 +105,7 @@ async def migrate(settings: Settings) -> tuple[str | None, str]:
         before = await opening.migrate(executor, url)
         vault = Vault(settings.key_ring, settings.pepper)
         await belonging.prove(executor, vault, mode=settings.mode, now=Clock().now())
-        return before, head()
+        return before, HEAD
     finally:
         await executor.close()
 

@@ -24,7 +24,7 @@ async def test_the_newest_revision_is_the_schema_that_the_code_works_with(execut
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
     assert await executor.run(differences) == []
-    assert await executor.read(migrations.current) == migrations.head() == REVISIONS[-1]
+    assert await executor.read(migrations.current) == migrations.HEAD == REVISIONS[-1]
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
@@ -43,7 +43,7 @@ async def test_every_revision_leaves_the_triggers_that_the_code_has(executor: Ex
 
 async def test_a_migration_that_was_done_is_not_done_again(executor: Executor) -> None:
     await executor.run(migrations.upgrade)
-    assert await executor.read(migrations.current) == migrations.head()
+    assert await executor.read(migrations.current) == migrations.HEAD
 
 
 async def test_the_database_itself_refuses_to_change_what_was_audited(executor: Executor) -> None:

@@ -13,7 +13,7 @@ from bakong_service.settings import Settings
 from bakong_service.storage.engine import opening
 from bakong_service.storage.engine.executor import DatabaseUnavailable, UnfitDatabase, connect
 from bakong_service.storage.engine.opening import SchemaMismatch, open_database
-from bakong_service.storage.migrations import current, head
+from bakong_service.storage.migrations import HEAD, current
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +32,7 @@ async def set_revision(url: str, revision: str) -> None:
 async def test_an_empty_database_is_brought_forward(tmp_path: Path) -> None:
     executor = await open_database(f"sqlite:///{tmp_path / 'new.db'}", bring_forward=True)
     try:
-        assert await executor.read(current) == head()
+        assert await executor.read(current) == HEAD
     finally:
         await executor.close()
 
@@ -105,12 +105,12 @@ async def test_migrate_says_whose_a_new_database_is(
     tmp_path: Path, environment: dict[str, str], live_environment: dict[str, str]
 ) -> None:
     url = f"sqlite:///{tmp_path / 'new.db'}"
-    assert await app.migrate(settings_of(live_environment, url)) == (None, head())
+    assert await app.migrate(settings_of(live_environment, url)) == (None, HEAD)
     for attempt in (app.migrate, started):
         with pytest.raises(UnfitDatabase, match="names a database of live mode, and MODE is test"):
             await attempt(settings_of(environment, url))
     await started(settings_of(live_environment, url))
-    assert await app.migrate(settings_of(live_environment, url)) == (head(), head())
+    assert await app.migrate(settings_of(live_environment, url)) == (HEAD, HEAD)
 
 
 async def test_migrate_leaves_a_database_of_a_newer_version_alone(

@@ -92,7 +92,7 @@ async def copy_rows(source: Executor, target: Executor, progress: Progress) -> C
         await _must_be_equal(found, target, table)
         counts[table.name] = found.rows
     ledger = await _ledger_of_both(source, target)
-    await target.run(partial(migrations.name_revision, revision=migrations.head()))
+    await target.run(partial(migrations.name_revision, revision=migrations.HEAD))
     return Copied(rows=counts, ledger=ledger)
 
 
@@ -117,7 +117,7 @@ def _begin(connection: Connection, *, mark: str) -> bool:
         raise CopyRefused("the target has half a copy of another database: empty it first")
     if revision is None and is_empty(connection):
         migrations.upgrade(connection)
-    elif revision != migrations.head() or not _has_no_rows(connection):
+    elif revision != migrations.HEAD or not _has_no_rows(connection):
         raise CopyRefused("the target isn't empty: a copy is made in a new database")
     migrations.name_revision(connection, mark)
     return False

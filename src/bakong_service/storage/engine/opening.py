@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bakong_service.storage.engine.executor import POOL, DatabaseUnavailable, Executor, UnfitDatabase, connect
 from bakong_service.storage.engine.sqlite_file import OWNER_ONLY
-from bakong_service.storage.migrations import HALF_A_COPY, current, head, is_known, upgrade
+from bakong_service.storage.migrations import HALF_A_COPY, HEAD, current, is_known, upgrade
 
 _NO_RIGHT = "42501"  # PostgreSQL: insufficient_privilege
 
@@ -31,10 +31,10 @@ async def open_database(url: str, *, bring_forward: bool, pool: int = POOL) -> E
     executor = await start(url, pool=pool)
     try:
         revision = await executor.read(current)
-        if revision != head():
+        if revision != HEAD:
             _may_be_brought_forward(executor, revision, allowed=bring_forward)
             before = await migrate(executor, url)
-            log.info("database_migrated", before=before, after=head())
+            log.info("database_migrated", before=before, after=HEAD)
     except BaseException:
         await executor.close()
         raise
@@ -61,7 +61,7 @@ async def migrate(executor: Executor, url: str) -> str | None:
     Raises `SchemaMismatch` for a database that a newer version migrated.
     """
     before = await executor.read(current)
-    if before == head():
+    if before == HEAD:
         return before
     _must_be_known(before)
     if before is not None and executor.dialect == "sqlite":
@@ -83,11 +83,11 @@ def _may_be_brought_forward(executor: Executor, revision: str | None, *, allowed
     if not allowed:
         raise SchemaMismatch(
             f"the database is {'empty' if revision is None else f'at revision {revision}'} and this version works with "
-            f"{head()}: start the service, or run bakong-service migrate"
+            f"{HEAD}: start the service, or run bakong-service migrate"
         )
     if revision is not None and executor.dialect == "postgresql":
         raise SchemaMismatch(
-            f"the database is at revision {revision} and this version works with {head()}: run bakong-service migrate"
+            f"the database is at revision {revision} and this version works with {HEAD}: run bakong-service migrate"
         )
 
 
@@ -96,7 +96,7 @@ def _must_be_known(revision: str | None) -> None:
         raise SchemaMismatch("the database is half a copy of another one: run the same bakong-service copy again")
     if revision is not None and not is_known(revision):
         raise SchemaMismatch(
-            f"the database is at revision {revision}, which this version doesn't know ({head()} is its own): "
+            f"the database is at revision {revision}, which this version doesn't know ({HEAD} is its own): "
             "it was migrated by a newer bakong-service"
         )
 

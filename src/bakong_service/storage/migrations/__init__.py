@@ -1,46 +1,48 @@
 """The revisions of the schema, run by Alembic on a connection of the executor.
 
-`upgrade` is an operation: `await executor.run(upgrade)`.
+`upgrade` is an operation: `await executor.run(upgrade)`. Alembic is imported only where it has something to do: each
+start and each command would wait for it, and nearly all find the newest revision.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, column, table, update
+from sqlalchemy import Connection, column, inspect, select, table, update
 
 from bakong_service.storage import triggers
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+HEAD = "0001"  # the newest revision, with which this version of the service works
 LOCK = 0x6B687172  # "khqr": only one migration runs at a time
 HALF_A_COPY = "half-a-copy-"  # begins the revision of a database that is being copied to
 
 _VERSION = table("alembic_version", column("version_num"))  # Alembic's own
 
 
-def _config(connection: Connection | None = None) -> Config:
+def _config(connection: Connection | None = None) -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
 
 
-def head() -> str:
-    """Return the revision that this version of the service works with."""
-    revision = ScriptDirectory.from_config(_config()).get_current_head()
-    assert revision is not None
-    return revision
-
-
 def is_known(revision: str) -> bool:
     """Return whether this version knows `revision`."""
+    from alembic.script import ScriptDirectory
+
     return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def current(connection: Connection) -> str | None:
     """Return the database's revision; None if the database is empty."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table(_VERSION.name):
+        return None
+    revision: str | None = connection.execute(select(_VERSION.c.version_num)).scalar_one_or_none()
+    return revision
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:
@@ -48,6 +50,8 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
 
     Then the triggers are made again, because a revision that rebuilds a SQLite table drops its triggers without a word.
     """
+    from alembic import command
+
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")

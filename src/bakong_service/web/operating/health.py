@@ -11,10 +11,10 @@ from bakong_service.resources import ClockHealth, Live, ProviderHealth, Ready, U
 from bakong_service.storage.bakong import access, provider_clock
 from bakong_service.storage.checks.facts import facts
 from bakong_service.storage.engine import belonging
+from bakong_service.storage.migrations import HEAD
 from bakong_service.web.http.answers import json
 from bakong_service.web.http.auth import authenticate, bearer, permit
 from bakong_service.web.http.service import of
-from bakong_service.web.operating.readiness import newest_revision
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +57,6 @@ async def _detailed(request: Request) -> Ready:
         provider=ProviderHealth(mode=doors.mode, reason=doors.reason, since=moment(doors.since)),
         facts=await service.executor.read(lambda connection: facts(connection, now=now), many=True),
         missing_encryption_keys=missing,
-        revision=newest_revision(),
+        revision=HEAD,
         rate_limits="shared" if service.limiter.is_shared else "in this process",
     )

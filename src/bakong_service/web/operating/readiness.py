@@ -4,18 +4,15 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import cache
 
 from bakong_service.resources.operating import UnreadyReason
 from bakong_service.storage import idempotency
 from bakong_service.storage.engine.executor import DatabaseUnavailable, Executor
-from bakong_service.storage.migrations import current, head
+from bakong_service.storage.migrations import HEAD, current
 from bakong_service.storage.webhooks import outbox
 
 MOST_LAG = timedelta(seconds=60)
 _FRESH_SECONDS = 1.0
-
-newest_revision = cache(head)  # the folder of revisions is read once
 
 
 class Readiness:
@@ -44,7 +41,7 @@ async def _look(executor: Executor, now: Callable[[], datetime]) -> list[Unready
     except DatabaseUnavailable:
         return ["database_unavailable"]
     reasons: list[UnreadyReason] = []
-    if revision != newest_revision():
+    if revision != HEAD:
         reasons.append("schema_not_at_head")
     if waiting_since is not None and now() - waiting_since > MOST_LAG:
         reasons.append("events_not_dispatched")
