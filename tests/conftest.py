@@ -110,11 +110,14 @@ def uncounted() -> Iterator[None]:
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Measure coverage only where it can tell something new, because a measured test takes almost twice as long.
 
-    A test that runs on both databases is measured on SQLite. The marker `uncounted` is for tests that play at random,
-    so that each run covers other lines, for models of the service, and for tests that load or kill processes.
+    A test that runs on both databases is measured on SQLite. What Hypothesis plays isn't measured, because each run
+    covers other lines. The marker `uncounted` is for other tests that play at random, for models of the service, and
+    for tests that load or kill processes, or do again and again what shorter tests do once.
     """
     parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-    if parameters.get("database_url") != "postgresql" and item.get_closest_marker("uncounted") is None:
+    at_random = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+    marked = item.get_closest_marker("uncounted") is not None
+    if not (parameters.get("database_url") == "postgresql" or at_random or marked):
         return (yield)
     with uncounted():
         return (yield)

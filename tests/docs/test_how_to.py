@@ -20,6 +20,7 @@ import pytest
 from bakong_service.cli.stage import Stage, free_port
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.uncounted  # processes do what other tests measure in this one
 FOLDER = ROOT / "docs" / "how-to"
 FILE = re.compile(r'^```(?P<language>\w+) title="(?P<name>[\w./-]+)"\n(?P<text>.*?)^```', re.MULTILINE | re.DOTALL)
 SECONDS = 120

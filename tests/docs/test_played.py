@@ -18,6 +18,7 @@ import pytest
 
 from bakong_service.cli.stage import free_port
 
+pytestmark = pytest.mark.uncounted  # processes do what other tests measure in this one
 DOCS = Path(__file__).parents[2] / "docs"
 SECONDS = 120
 FENCE = re.compile(

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from bakong_service.cli.stage import free_port
 
+pytestmark = pytest.mark.uncounted  # processes do what other tests measure in this one
 SECONDS = 60
 
 

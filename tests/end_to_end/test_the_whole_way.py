@@ -18,6 +18,8 @@ from bakong_khqr import KHQR, verify
 from bakong_service.cli import demo as demo_command
 from bakong_service.cli.stage import Stage, StageFailed
 
+pytestmark = pytest.mark.uncounted  # processes do what other tests measure in this one
+
 
 def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "bakong_service.cli", "demo", *arguments]

@@ -27,7 +27,7 @@ from bakong_khqr import KHQR
 from bakong_khqr.testing import BakongSimulator
 from bakong_khqr.testing.exchange import SimulatorRequest
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+pytestmark = [pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here"), pytest.mark.uncounted]
 
 CHILDREN = 4
 CODES = 24

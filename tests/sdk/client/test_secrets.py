@@ -53,6 +53,7 @@ CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call[0])
 def test_what_is_secret_comes_out_nowhere(
     client_for: Any, scripted: Any, khqr: Any, caplog: pytest.LogCaptureFixture, call: Any

@@ -252,6 +252,7 @@ def test_what_can_not_be_drawn_is_refused_by_name(
     assert message in str(raised.value)
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize("length", [200, 300, 512, 900, 1500, 2300])
 def test_the_least_width_that_an_error_names_is_enough_and_no_less_would_be(
     length: Any, opened: Opened, read_back: ReadBack

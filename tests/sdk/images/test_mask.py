@@ -18,6 +18,7 @@ def bits(rows: Any) -> Any:
     return int("".join("1" if cell else "0" for row in rows for cell in row), 2)
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize("seed", range(40))
 def test_the_choice_is_the_librarys_own(seed: int) -> None:
     dice = random.Random(seed)

@@ -18,6 +18,7 @@ from bakong_khqr.images import card as card_layout
 from bakong_khqr.images import symbol
 from bakong_khqr.images.modules import modules
 
+pytestmark = pytest.mark.uncounted
 ReadBack = Callable[[bytes | Image.Image], Any]
 Rasterised = Callable[[str], bytes]
 

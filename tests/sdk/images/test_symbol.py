@@ -119,6 +119,7 @@ def test_an_icon_never_hides_more_than_a_fifth_of_the_width_and_cuts_no_module(s
     assert box.icon == side * icon_size or box.ground + 2 > side * 0.20, "smaller only where it has to be"
 
 
+@pytest.mark.uncounted
 def test_an_icon_stands_in_the_middle_with_its_proportions(payload: str, opened: Opened) -> None:
     red = BytesIO()
     Image.new("RGB", (200, 100), "#FF0000").save(red, "PNG")

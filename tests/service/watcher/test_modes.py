@@ -72,8 +72,17 @@ OUTAGES: list[tuple[str, dict[str, Any], str]] = [
     ("answer", {"status": 200, "body": "{}"}, "unexpected_answer"),
 ]
 
+ONE_OF_EACH_REASON = list({outage[2]: outage for outage in OUTAGES}.values())
 
-@pytest.mark.parametrize(("kind", "details", "reason"), OUTAGES)
+
+@pytest.mark.parametrize(
+    ("database_url", "kind", "details", "reason"),
+    [
+        *(("sqlite", *outage) for outage in OUTAGES),
+        *(pytest.param("postgresql", *outage, marks=pytest.mark.postgres) for outage in ONE_OF_EACH_REASON),
+    ],
+    indirect=["database_url"],
+)
 async def test_no_outage_of_any_kind_brings_a_payment_nearer_to_its_end(
     scene: Scene, kind: str, details: dict[str, Any], reason: str
 ) -> None:
