@@ -99,23 +99,18 @@ def test_a_payment_survives_the_service_being_killed_right_after_its_creation(
     assert paid["md5"] == created["md5"]
 
 
-@pytest.mark.parametrize(
-    ("difference", "kind"),
-    [
-        ({"amount": "0.01"}, "amount"),
-        ({"currency": "KHR"}, "currency"),
-        ({"to_account_id": "somebody@else"}, "receiver"),
-    ],
-)
 def test_money_that_is_not_this_payment_never_makes_it_paid(
-    stage: Stage, backend: Callable[[], Any], pay: Callable[..., None], difference: dict[str, str], kind: str
+    stage: Stage, backend: Callable[[], Any], pay: Callable[..., None]
 ) -> None:
     stage.start_service()
     main_backend = backend()
-    created = main_backend.create(amount="2.50", currency="USD", description="Coffee")
-    pay(created["qr"], **difference)
-    seen = main_backend.wait_for(created["reference"], "paid", "review")
-    assert seen["status"] == "review", kind
+    differences = [{"amount": "0.01"}, {"currency": "KHR"}, {"to_account_id": "somebody@else"}]
+    made = [main_backend.create(amount="2.50", currency="USD", description="Coffee") for _ in differences]
+    for created, difference in zip(made, differences, strict=True):
+        pay(created["qr"], **difference)
+    for created, difference in zip(made, differences, strict=True):
+        seen = main_backend.wait_for(created["reference"], "paid", "review")
+        assert seen["status"] == "review", difference
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 beside a small model.
 
 The model knows what was paid when, and nothing of how the service works. Amounts are held against the law of value in
-`tests/service/value`. CI runs the short form on both databases, 40 shops on SQLite and 20 on PostgreSQL; `MACHINE_RUNS`
+`tests/service/value`. CI runs the short form on both databases, 25 shops on SQLite and 10 on PostgreSQL; `MACHINE_RUNS`
 sets another number of runs.
 """
 
@@ -59,9 +59,9 @@ from kit.there import there
 from kit.till import Till
 
 S = PaymentStatus
-RUNS = int(os.environ.get("MACHINE_RUNS", "40"))
+RUNS = int(os.environ.get("MACHINE_RUNS", "25"))
 # Each takes twice as long there. What differs there is SQL, not the rules, and a thousand steps try it.
-POSTGRESQL_RUNS = int(os.environ.get("MACHINE_RUNS", "20"))
+POSTGRESQL_RUNS = int(os.environ.get("MACHINE_RUNS", "10"))
 STEPS = 50
 CLOSED = (S.PAID, S.REVIEW, S.REFUNDED)
 USERS = ("u1", "u2")

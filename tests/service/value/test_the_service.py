@@ -3,7 +3,7 @@
 The law (`law.py`) was written without a look at the service. It is told what was done, never what came of it: where a
 payment's money is, what a user may spend, what each period holds and until when a user is served are compared after
 every step.
-CI runs the short form on both databases, 100 lives on SQLite and 20 on PostgreSQL, `nox -s fuzz` the long one;
+CI runs the short form on both databases, 100 lives on SQLite and 10 on PostgreSQL, `nox -s fuzz` the long one;
 `MACHINE_RUNS` sets another number of runs.
 """
 
@@ -48,7 +48,7 @@ from service.value.law import PERIOD, Law, Period, Subscription, credit_of
 
 RUNS = int(os.environ.get("MACHINE_RUNS", "100"))
 # Each takes twice as long there. What differs there is SQL, not the rules, and a thousand steps try it.
-POSTGRESQL_RUNS = int(os.environ.get("MACHINE_RUNS", "20"))
+POSTGRESQL_RUNS = int(os.environ.get("MACHINE_RUNS", "10"))
 STEPS = 50
 START = datetime(2026, 1, 1, tzinfo=UTC)
 GRACE = timedelta(days=3)

@@ -17,6 +17,7 @@ import pytest
 
 from bakong_service.cli.stage import Actor, Stage
 
+pytestmark = pytest.mark.uncounted  # processes do what other tests measure in this one
 COMMAND = [sys.executable, "-m", "bakong_service.cli"]
 
 

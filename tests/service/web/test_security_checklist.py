@@ -96,6 +96,7 @@ async def test_api2_a_revoked_key_is_refused_on_the_next_request_on_every_replic
         assert [(await each.get("/v1/payments")).status_code for each in (near, far)] == [401, 401]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # it is refused before any database is asked
 @pytest.mark.parametrize("route", WITH_A_BODY, ids=lambda route: f"{route.method} {route.path}")
 async def test_api3_a_member_that_a_body_does_not_have_is_refused(client: httpx.AsyncClient, route: Any) -> None:
     path = re.sub(r"\{\w+\}", "x", route.path)
@@ -144,6 +145,7 @@ HOSTILE_TARGETS = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # it is refused before any database is asked
 @pytest.mark.parametrize("url", HOSTILE_TARGETS)
 async def test_api7_no_webhook_goes_to_an_address_that_is_not_public(client: httpx.AsyncClient, url: str) -> None:
     answer = await client.post("/v1/endpoints", json={"url": url})

@@ -194,6 +194,7 @@ async def test_a_payment_that_is_gone_has_no_new_code(service: Service) -> None:
         await service.run("payer", lambda work: make_new_code(work, "pay_x"))
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # words come from no database
 @pytest.mark.parametrize(
     ("changes", "minutes", "is_away", "state"),
     [
