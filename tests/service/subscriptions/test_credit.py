@@ -392,6 +392,15 @@ async def test_accepted_money_for_an_upgrade_of_what_is_cancelled_becomes_credit
     assert (effect.kind, await desk.credit()) == ("credited", payment.amount.minor)
 
 
+async def test_accepted_money_for_an_upgrade_of_an_earlier_subscription_becomes_credit(desk: Till) -> None:
+    subscription = await desk.subscribe()
+    asked = await desk.do(plan_changes.upgrade, subscription.reference, "FAMILY_PREMIUM", actor="api:test")
+    await desk.do(cancelling.cancel, subscription.reference, at_once=True, reason=None, actor="api:test")
+    assert (await desk.subscribe()).paid_through == subscription.paid_through  # the quote fits it, too
+    effect = await accept(desk, there(asked.payment))
+    assert (effect.kind, await desk.credit()) == ("credited", there(asked.payment).amount.minor)
+
+
 async def test_accepted_money_of_a_reduced_payment_buys_its_period_without_the_credit_that_is_gone(desk: Till) -> None:
     subscription = await desk.subscribe()
     await give(desk, 20)
