@@ -200,6 +200,14 @@ async def test_a_new_subscription_is_cheaper_by_the_credit_but_its_qr_asks_for_s
     assert ((await desk.of()).status, await desk.credit()) == ("active", 151)
 
 
+async def test_credit_that_is_set_aside_in_dollars_lowers_no_price_in_riel(desk: Till) -> None:
+    await give(desk, 30)
+    dollars = await desk.buy("PREMIUM")
+    riel = await desk.buy("BASIC_KHR")
+    assert (dollars.credit_reserved, riel.credit_reserved, riel.amount) == (30, 0, Money(2000, "KHR"))
+    assert await desk.credit() == 30
+
+
 async def test_an_upgrade_uses_credit_too(desk: Till) -> None:
     subscription = await desk.subscribe()
     await give(desk, 20)

@@ -294,6 +294,7 @@ async def test_a_preview_stores_nothing(desk: Till) -> None:
     desk.later(days=10)
     quote = await desk.do(plan_changes.preview_upgrade, subscription.reference, "FAMILY_PREMIUM")
     assert (quote.amount, quote.moves.from_payment) == ("0.34", "0.34")  # 0.67 are needed, 0.33 are there
+    assert plain(quote.moves)["periods"] == [{"period": 1, "amount": "0.34"}]
     assert await desk.of() == subscription
     assert await desk.read(payments.page, limit=9, user_id="u1", status=PaymentStatus.PENDING) == []
 
