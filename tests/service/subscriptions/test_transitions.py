@@ -326,6 +326,12 @@ async def test_a_scheduled_downgrade_brings_the_open_renewal_at_the_new_price(de
     assert (cheap.amount, cheap.plan, cheap.purpose) == (Money(50, "USD"), "PREMIUM", Purpose.RENEWAL)
 
 
+async def test_a_scheduled_downgrade_makes_no_renewal_that_nobody_asked_for(desk: Till) -> None:
+    subscription = await desk.subscribe("FAMILY_PREMIUM")
+    await downgrade(desk, subscription.reference, "PREMIUM")
+    assert await desk.read(payments.page, limit=9, user_id="u1", status=PaymentStatus.PENDING) == []
+
+
 async def test_a_scheduled_downgrade_can_be_taken_back(desk: Till) -> None:
     subscription = await desk.subscribe("FAMILY_PREMIUM")
     await downgrade(desk, subscription.reference, "PREMIUM")
