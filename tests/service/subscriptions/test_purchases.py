@@ -15,6 +15,7 @@ from bakong_service.operations.ledger import credit
 from bakong_service.operations.payments import settling
 from bakong_service.operations.subscriptions import cancelling, plan_changes, renewing
 from bakong_service.storage import schema
+from bakong_service.storage.subscriptions import periods
 from bakong_service.storage.subscriptions import plan_changes as changes
 from kit.business import a_business
 from kit.there import there
@@ -67,6 +68,8 @@ async def test_each_payment_is_on_record_with_what_it_bought(desk: Till) -> None
     fourth = await desk.pay(await upgrade(desk))
     asked = {"payment": fourth.reference, "quote": fourth.quote}
     assert await did(desk, fourth) == ("upgraded", reference, "S6", {**asked, "previous_plan": "PREMIUM"})
+    sold = await desk.read(periods.from_number, (await desk.of()).id, 1)
+    assert [period.payment_id for period in sold] == [first.id, second.id, third.id]
 
 
 async def test_an_outdated_upgrade_is_on_record_with_its_quote(desk: Till) -> None:
@@ -206,6 +209,9 @@ async def test_credit_that_pays_for_a_period_supersedes_the_open_renewal_and_the
     assert (await desk.do(renewing.renew, subscription.reference)).payment is None
     found = [await desk.payment(payment) for payment in opened]
     assert [(payment.status.value, *payment.flags) for payment in found] == [("cancelled", "superseded")] * 2
+    assert [(await desk.history(payment))[0].reason for payment in found] == ["superseded"] * 2
+    sold = await desk.read(periods.from_number, subscription.id, 2)
+    assert [period.payment_id for period in sold] == [None]
 
 
 @pytest.mark.parametrize("late", [True, False])
