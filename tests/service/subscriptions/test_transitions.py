@@ -669,6 +669,11 @@ async def test_one_period_isnt_sold_twice(desk: Till) -> None:
     assert (await desk.of()).last_paid_period == 2
 
 
+async def test_a_period_that_was_never_sold_is_not_found(desk: Till) -> None:
+    with pytest.raises(LookupError, match="there is no period 7"):
+        await desk.read(periods.by_id, 7)
+
+
 async def test_a_version_that_moved_on_isnt_written_over(desk: Till) -> None:
     before = await desk.subscribe()
     await cancel(desk, before.reference)
