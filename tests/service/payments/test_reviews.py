@@ -12,7 +12,7 @@ from bakong_service.domain.money import Money
 from bakong_service.domain.outcome import Answer
 from bakong_service.domain.payment import Flag, Payment, PaymentStatus
 from bakong_service.operations.ledger import credit
-from bakong_service.operations.payments import reviews, whereabouts
+from bakong_service.operations.payments import refunds, reviews, whereabouts
 from bakong_service.operations.subscriptions import cancelling
 from bakong_service.resources import plain
 from bakong_service.storage import audit, schema
@@ -312,6 +312,31 @@ async def test_of_two_amounts_that_came_the_one_that_became_credit_is_refunded(
     await till.refund(payment)
     assert had - await may_spend(till, "u1") == int(Decimal(refundable) * 100)
     assert await till.violations() == []
+
+
+async def test_a_receipt_shows_the_money_that_settled_the_payment_and_none_that_wasnt_ours(
+    till: Till, usd: Payment
+) -> None:
+    await till.see(usd, amount=Decimal("1.00"))
+    [item] = await till.reviews(usd)
+    await till.resolve(item, "not_ours")
+    shown = there(await till.read(refunds.settled_receipt, await till.see(usd)))
+    assert (shown.receipt.money, shown.refunded, shown.kept) == (Money(250, "USD"), Money(0, "USD"), Money(250, "USD"))
+
+
+async def test_the_receipt_of_money_that_isnt_in_the_ledger_has_no_sums(till: Till, usd: Payment) -> None:
+    await till.see(usd, amount=Decimal("2.505"))
+    [item] = await till.reviews(usd)
+    shown = there(await till.read(refunds.settled_receipt, await till.resolve(item, "refunded")))
+    assert (shown.receipt.amount, shown.refunded, shown.kept) == ("2.505", None, None)
+
+
+async def test_money_that_nobody_could_read_has_no_receipt(till: Till, usd: Payment) -> None:
+    for _ in range(3):
+        await till.answer(usd, Answer.UNREADABLE, raw="?")
+    [item] = await till.reviews(usd)
+    refunded = await till.resolve(item, "refunded")
+    assert (refunded.status, await till.read(refunds.settled_receipt, refunded)) == (S.REFUNDED, None)
 
 
 async def test_what_is_not_to_be_refunded_is_refused(till: Till, usd: Payment) -> None:

@@ -200,6 +200,14 @@ async def test_a_new_subscription_is_cheaper_by_the_credit_but_its_qr_asks_for_s
     assert ((await desk.of()).status, await desk.credit()) == ("active", 151)
 
 
+async def test_credit_that_is_set_aside_in_dollars_lowers_no_price_in_riel(desk: Till) -> None:
+    await give(desk, 30)
+    dollars = await desk.buy("PREMIUM")
+    riel = await desk.buy("BASIC_KHR")
+    assert (dollars.credit_reserved, riel.credit_reserved, riel.amount) == (30, 0, Money(2000, "KHR"))
+    assert await desk.credit() == 30
+
+
 async def test_an_upgrade_uses_credit_too(desk: Till) -> None:
     subscription = await desk.subscribe()
     await give(desk, 20)
@@ -390,6 +398,15 @@ async def test_accepted_money_for_an_upgrade_of_what_is_cancelled_becomes_credit
     payment = there(asked.payment)
     effect = await accept(desk, payment)
     assert (effect.kind, await desk.credit()) == ("credited", payment.amount.minor)
+
+
+async def test_accepted_money_for_an_upgrade_of_an_earlier_subscription_becomes_credit(desk: Till) -> None:
+    subscription = await desk.subscribe()
+    asked = await desk.do(plan_changes.upgrade, subscription.reference, "FAMILY_PREMIUM", actor="api:test")
+    await desk.do(cancelling.cancel, subscription.reference, at_once=True, reason=None, actor="api:test")
+    assert (await desk.subscribe()).paid_through == subscription.paid_through  # the quote fits it, too
+    effect = await accept(desk, there(asked.payment))
+    assert (effect.kind, await desk.credit()) == ("credited", there(asked.payment).amount.minor)
 
 
 async def test_accepted_money_of_a_reduced_payment_buys_its_period_without_the_credit_that_is_gone(desk: Till) -> None:

@@ -102,6 +102,28 @@ async def test_every_request_in_every_status(desk: Till) -> None:
     assert found == TABLE
 
 
+async def test_a_refused_purchase_says_what_to_do_first(desk: Till) -> None:
+    subscription = await desk.subscribe()
+    reference = subscription.reference
+    with pytest.raises(Refused, match=f"of {reference}, PREMIUM, has another currency or period than FULL_KHR"):
+        await buy(desk, "u1", "FULL_KHR")
+    await desk.do(cancelling.cancel, reference, at_once=False, reason=None, actor="api:test")
+    with pytest.raises(Refused, match=f"hasn't ended: POST /v1/subscriptions/{reference}/resume first"):
+        await buy(desk, "u1", "PREMIUM")
+
+
+async def test_a_refused_change_of_plan_names_the_request_that_is_right(desk: Till) -> None:
+    reference = (await desk.subscribe("FAMILY_PREMIUM")).reference
+    path = f"POST /v1/subscriptions/{reference}"
+    for request, plan, advice in (
+        ("upgrade", "FAMILY_PREMIUM", f"{reference} has the plan FAMILY_PREMIUM already"),
+        ("upgrade", "PREMIUM", f"PREMIUM doesn't cost more than FAMILY_PREMIUM: {path}/downgrade"),
+        ("downgrade", "BUSINESS", f"BUSINESS costs more than FAMILY_PREMIUM: {path}/upgrade"),
+    ):
+        with pytest.raises(Refused, match=f"^{advice}$"):
+            await ask(desk, reference, request, plan)
+
+
 async def test_a_user_with_a_scheduled_downgrade_renews_the_cheaper_plan(desk: Till) -> None:
     subscription = await desk.subscribe("FAMILY_PREMIUM")
     await desk.do(plan_changes.downgrade, subscription.reference, "PREMIUM", at_once=False, actor="api:test")

@@ -294,6 +294,7 @@ async def test_a_preview_stores_nothing(desk: Till) -> None:
     desk.later(days=10)
     quote = await desk.do(plan_changes.preview_upgrade, subscription.reference, "FAMILY_PREMIUM")
     assert (quote.amount, quote.moves.from_payment) == ("0.34", "0.34")  # 0.67 are needed, 0.33 are there
+    assert plain(quote.moves)["periods"] == [{"period": 1, "amount": "0.34"}]
     assert await desk.of() == subscription
     assert await desk.read(payments.page, limit=9, user_id="u1", status=PaymentStatus.PENDING) == []
 
@@ -323,6 +324,12 @@ async def test_a_scheduled_downgrade_brings_the_open_renewal_at_the_new_price(de
     assert (await reread(desk, dear)).flags == {"superseded"}
     (cheap,) = await desk.read(payments.page, limit=9, user_id="u1", status=PaymentStatus.PENDING)
     assert (cheap.amount, cheap.plan, cheap.purpose) == (Money(50, "USD"), "PREMIUM", Purpose.RENEWAL)
+
+
+async def test_a_scheduled_downgrade_makes_no_renewal_that_nobody_asked_for(desk: Till) -> None:
+    subscription = await desk.subscribe("FAMILY_PREMIUM")
+    await downgrade(desk, subscription.reference, "PREMIUM")
+    assert await desk.read(payments.page, limit=9, user_id="u1", status=PaymentStatus.PENDING) == []
 
 
 async def test_a_scheduled_downgrade_can_be_taken_back(desk: Till) -> None:
@@ -660,6 +667,11 @@ async def test_one_period_isnt_sold_twice(desk: Till) -> None:
     with pytest.raises(REFUSED_BY_THE_KEY):
         await desk.do(lambda work: periods.add(work.connection, before.id, evolve(period, id=1), now=work.now))
     assert (await desk.of()).last_paid_period == 2
+
+
+async def test_a_period_that_was_never_sold_is_not_found(desk: Till) -> None:
+    with pytest.raises(LookupError, match="there is no period 7"):
+        await desk.read(periods.by_id, 7)
 
 
 async def test_a_version_that_moved_on_isnt_written_over(desk: Till) -> None:

@@ -1,12 +1,14 @@
 """Value moves right where there is little of it: after a boundary, in the last second, and beside other credit."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
+from bakong_service.domain import ledger as accounts
 from bakong_service.domain.ledger import gift_origin
 from bakong_service.domain.money import Money
 from bakong_service.domain.payment import Purpose
@@ -14,8 +16,10 @@ from bakong_service.domain.plan import PlanTerms
 from bakong_service.operations.ledger import credit
 from bakong_service.operations.payments import reviews
 from bakong_service.operations.subscriptions import cancelling, plan_changes, plans, renewing
+from bakong_service.storage.checks.invariants import Violation
 from bakong_service.storage.checks.verification import verify
 from bakong_service.storage.ledger import entries as ledger
+from bakong_service.storage.ledger.period_values import astray
 from bakong_service.storage.payments import receipts
 from bakong_service.storage.payments import reviews as queue
 from bakong_service.storage.subscriptions import periods, subscription_payments
@@ -294,3 +298,22 @@ async def test_a_renewal_in_grace_that_refunded_credit_reduced_is_made_again_at_
     await refund(desk, bought, reverse=False)
     again = await desk.read(subscription_payments.open_of, "u1", Purpose.RENEWAL)
     assert (there(again).amount, await desk.credit()) == (Money(50, "USD"), 0)
+
+
+# Periods are checked at any time
+
+
+def wrong(connection: Connection, *, now: datetime) -> list[Violation]:
+    return list(astray(connection, now=now))
+
+
+@pytest.mark.parametrize("left", [timedelta(days=20), timedelta(seconds=1)])
+async def test_a_period_is_right_for_a_clock_that_is_ahead_or_behind(desk: Till, left: timedelta) -> None:
+    subscription = await desk.subscribe("FAMILY_PREMIUM")
+    desk.at(subscription.period_end - left)
+    await desk.do(plan_changes.downgrade, subscription.reference, "PREMIUM", at_once=True)
+    (period,) = await desk.read(periods.from_number, subscription.id, 1)
+    assert await desk.read(ledger.balance, accounts.period(period.id), "USD") == (33 if left.days else 0)
+    assert period.value.denominator > 1  # 33 is rounded up, and 0 is rounded down
+    for moment in (desk.now - timedelta(days=1), desk.now, desk.now + timedelta(days=1)):
+        assert await desk.read(wrong, now=moment) == []

@@ -362,6 +362,17 @@ async def test_an_upgrade_fills_periods_from_those_that_hold_too_much_before_it_
     assert await shop.value(upgrade) == {"served": "0.70"}
 
 
+async def test_time_serves_the_money_of_each_payment_in_the_order_in_which_it_came(shop: Shop) -> None:
+    first = await shop.buy("PREMIUM", 50)
+    second = await shop.desk.pay(await shop.upgrade("FAMILY_PREMIUM"))
+    shop.desk.later(days=12)  # nothing moves: what is served is reckoned to the moment of the answer
+    assert await shop.value(first) == {"served": "0.40", "periods": "0.10"}
+    assert await shop.value(second) == {"periods": "0.50"}
+    shop.desk.later(days=9)
+    assert await shop.value(first) == {"served": "0.50"}
+    assert await shop.value(second) == {"served": "0.20", "periods": "0.30"}
+
+
 async def test_credit_pays_for_an_upgrade_only_what_other_periods_do_not(shop: Shop) -> None:
     await shop.buy("PREMIUM", 10)
     await shop.buy("PREMIUM", 120)

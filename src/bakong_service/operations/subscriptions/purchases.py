@@ -59,9 +59,8 @@ def purpose_of(work: UnitOfWork, *, user_id: str, plan: Plan) -> PlannedPurchase
 def effect_still_valid(work: UnitOfWork, payment: Payment) -> bool:
     """Return whether the effect of a payment is still possible. If it isn't, an operator decides about the money.
 
-    The user is locked until the transaction ends. An upgrade whose quote is outdated is valid: it becomes credit (S7).
+    The caller has locked the user. An upgrade whose quote is outdated is valid: it becomes credit (S7).
     """
-    subscriptions.lock_user(work.connection, owner(payment))
     if not credit.is_kept(work, payment, *_SUPERSEDES[payment.purpose]):
         return False
     # `_live` isn't called here, because it writes: it records the boundaries that are due.
@@ -82,10 +81,9 @@ def effect_still_valid(work: UnitOfWork, payment: Payment) -> bool:
 def apply_payment(work: UnitOfWork, payment: Payment, incoming: Incoming, *, paid_at: datetime) -> Effect:
     """Carry out the effect of a payment (S1 to S4, S6, S7). The caller makes sure that this happens only once.
 
-    `paid_at` is the time when the payer sent the money. If the effect isn't possible any more, the money becomes the
-    user's credit. The payment is `paid` already, so nothing here supersedes the payment itself.
+    The caller has locked the user. `paid_at` is the time when the payer sent the money. If the effect isn't possible
+    any more, the money becomes the user's credit. The payment is `paid` already, so nothing here supersedes it.
     """
-    subscriptions.lock_user(work.connection, owner(payment))
     live = _live(work, owner(payment))
     if payment.purpose is Purpose.UPGRADE:
         return _upgrade(work, live, payment, incoming)
@@ -158,10 +156,9 @@ def check_comparable(live: Subscription, plan: Plan) -> None:
 
 
 def _extends(live: Subscription, payment: Payment) -> bool:
-    """Return whether a payment buys the subscription's next unpaid period (S2, S3)."""
+    """Return whether a payment for a period buys the subscription's next unpaid one (S2, S3)."""
     return (
-        payment.purpose is not Purpose.UPGRADE
-        and live.status in (Status.ACTIVE, Status.PAST_DUE)
+        live.status in (Status.ACTIVE, Status.PAST_DUE)
         and live.renewal_plan.code == payment.plan
         and live.periods_ahead < MOST_PERIODS_AHEAD
     )
@@ -169,17 +166,18 @@ def _extends(live: Subscription, payment: Payment) -> bool:
 
 def _expired_uncancelled(work: UnitOfWork, payment: Payment) -> bool:
     """Return whether the subscription of a renewal expired (S4) and wasn't cancelled."""
-    subscription = (
-        None if payment.subscription_id is None else subscriptions.by_id(work.connection, payment.subscription_id)
-    )
-    return subscription is not None and subscription.cancelled_at is None
+    assert payment.subscription_id is not None
+    subscription = subscriptions.by_id(work.connection, payment.subscription_id)
+    assert subscription is not None
+    return subscription.cancelled_at is None
 
 
 def _upgrade(work: UnitOfWork, live: Subscription | None, payment: Payment, incoming: Incoming) -> Effect:
     """Upgrade the subscription (S6), or give credit if the quote is outdated (S7)."""
     if live is None or live.id != payment.subscription_id or live.status is Status.CANCELLED:
         return _credit(work, payment, incoming)
-    quote = payment.quote or {}
+    quote = payment.quote
+    assert quote is not None
     cause = Cause("paid", {"payment": payment.reference, "quote": quote})
     if not still_holds(quote, live):
         effect = _credit(work, payment, incoming)

@@ -160,7 +160,7 @@ def _change(connection: Connection, account: Account, currency: str, origin: str
         last = select(func.coalesce(func.max(_balances.position), 0)).where(
             _balances.account == account.kind.value, _balances.holder == account.holder
         )
-        ordered = account.kind not in ENDLESS and account.holder != ""
+        ordered = account.holder != ""  # value leaves the other accounts by its origin only
         row = {
             "account": account.kind.value,
             "holder": account.holder,
