@@ -207,7 +207,7 @@ def _quote(kind: type[Q], reckoned: Reckoning, now: datetime, **more: Any) -> Q:
         from_version=subscription.plan.version,
         to_plan=plan.code,
         to_version=plan.version,
-        remaining_seconds=(subscription.paid_through - now) // timedelta(seconds=1),
+        remaining_seconds=max(subscription.paid_through - now, timedelta(0)) // timedelta(seconds=1),
         proration=str(Money(max(0, difference(reckoned.shares)), plan.price.currency)),
         credit=str(charge.credit),
         amount=str(charge.amount),

@@ -166,10 +166,10 @@ def _extends(live: Subscription, payment: Payment) -> bool:
 
 def _expired_uncancelled(work: UnitOfWork, payment: Payment) -> bool:
     """Return whether the subscription of a renewal expired (S4) and wasn't cancelled."""
-    assert payment.subscription_id is not None
-    subscription = subscriptions.by_id(work.connection, payment.subscription_id)
-    assert subscription is not None
-    return subscription.cancelled_at is None
+    subscription = (
+        None if payment.subscription_id is None else subscriptions.by_id(work.connection, payment.subscription_id)
+    )
+    return subscription is not None and subscription.cancelled_at is None
 
 
 def _upgrade(work: UnitOfWork, live: Subscription | None, payment: Payment, incoming: Incoming) -> Effect:
